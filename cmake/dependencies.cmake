@@ -1,0 +1,52 @@
+# The only file that looks for packages. Each dependency becomes one imported target.
+#
+#   gRPC::grpc++ protobuf::libprotobuf absl::*   Debian, by their own CMake packages
+#   ty::torch                                    LibTorch of the pinned PyPI wheel
+#   ty::sqlite3 ty::pcre2 ...                    Debian, by pkg-config or by name
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(yaml-cpp CONFIG REQUIRED)
+find_package(simdjson CONFIG REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(GTest CONFIG REQUIRED)
+find_package(benchmark CONFIG REQUIRED)
+find_package(OpenSSL REQUIRED)
+
+# A dependency that pkg-config knows becomes ty::<name>.
+function(trainyard_pkg_config name module)
+  pkg_check_modules(TY_${name} REQUIRED IMPORTED_TARGET GLOBAL ${module})
+  add_library(ty::${name} ALIAS PkgConfig::TY_${name})
+endfunction()
+trainyard_pkg_config(sqlite3 sqlite3)
+trainyard_pkg_config(pcre2 libpcre2-8)
+trainyard_pkg_config(utf8proc libutf8proc)
+trainyard_pkg_config(sentencepiece sentencepiece)
+trainyard_pkg_config(zstd libzstd)
+trainyard_pkg_config(xxhash libxxhash)
+
+# LibTorch by hand: the wheel's own CMake package demands a CUDA toolkit even for CPU use.
+file(GLOB TRAINYARD_TORCH_GUESS ${CMAKE_SOURCE_DIR}/.venv-build/lib/python3.*/site-packages/torch)
+set(TRAINYARD_TORCH_DIR "${TRAINYARD_TORCH_GUESS}" CACHE PATH "Directory of the torch wheel")
+if(NOT EXISTS ${TRAINYARD_TORCH_DIR}/lib/libtorch_cpu.so)
+  message(FATAL_ERROR "no LibTorch under '${TRAINYARD_TORCH_DIR}': run scripts/setup build")
+endif()
+add_library(ty_torch INTERFACE)
+target_include_directories(ty_torch SYSTEM INTERFACE
+  ${TRAINYARD_TORCH_DIR}/include ${TRAINYARD_TORCH_DIR}/include/torch/csrc/api/include)
+target_compile_definitions(ty_torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
+target_link_libraries(ty_torch INTERFACE
+  ${TRAINYARD_TORCH_DIR}/lib/libtorch_cpu.so ${TRAINYARD_TORCH_DIR}/lib/libc10.so)
+target_link_options(ty_torch INTERFACE
+  "LINKER:-rpath-link,${TRAINYARD_TORCH_DIR}/lib" "LINKER:--allow-shlib-undefined")
+add_library(ty::torch ALIAS ty_torch)
+
+# CUDA code is compiled wherever nvcc and the nvidia headers are.
+find_program(TRAINYARD_NVCC nvcc)
+if(TRAINYARD_NVCC AND EXISTS ${TRAINYARD_TORCH_DIR}/lib/libtorch_cuda.so)
+  option(TRAINYARD_CUDA "Compile the CUDA and NCCL parts" OFF)
+endif()

@@ -1,0 +1,51 @@
+# Three short functions: a library, a binary, a test. A name in DEPS is a target of this project or
+# an imported one. PUBLIC linking everywhere: the include rules are held by tests/tidy_test.py.
+
+find_program(TRAINYARD_MOLD mold)
+if(TRAINYARD_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+find_program(TRAINYARD_CCACHE ccache)
+if(TRAINYARD_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${TRAINYARD_CCACHE})
+endif()
+
+# trainyard_library(NAME SRCS a.cc b.cc DEPS base ...)
+function(trainyard_library name)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SRCS})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PUBLIC ${ARG_DEPS})
+endfunction()
+
+# trainyard_binary(NAME SRCS main.cc DEPS ...): an installed program, beside its siblings in bin/.
+function(trainyard_binary name)
+  cmake_parse_arguments(ARG "" "" "SRCS;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SRCS})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin
+    BUILD_RPATH "${TRAINYARD_TORCH_DIR}/lib"
+    INSTALL_RPATH "$ORIGIN/../lib;${TRAINYARD_TORCH_DIR}/lib")
+  install(TARGETS ${name} RUNTIME DESTINATION bin)
+endfunction()
+
+# trainyard_test(NAME RING unit SRCS x_test.cc DEPS ...): one ctest entry, labelled by its ring
+# (unit, integration, simulation, parity, faults, gpu), with the ring's time limit per entry.
+function(trainyard_test name)
+  cmake_parse_arguments(ARG "" "RING;SECONDS" "SRCS;DEPS;ENVIRONMENT" ${ARGN})
+  if(NOT ARG_SECONDS)
+    set(ARG_SECONDS 120)
+  endif()
+  add_executable(${name} ${ARG_SRCS})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests
+    BUILD_RPATH "${TRAINYARD_TORCH_DIR}/lib")
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES
+    LABELS ${ARG_RING} TIMEOUT ${ARG_SECONDS}
+    ENVIRONMENT "TRAINYARD_BIN_DIR=${CMAKE_BINARY_DIR}/bin;${ARG_ENVIRONMENT}")
+endfunction()
