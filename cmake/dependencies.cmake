@@ -36,8 +36,10 @@ if(NOT EXISTS ${TRAINYARD_TORCH_DIR}/lib/libtorch_cpu.so)
   message(FATAL_ERROR "no LibTorch under '${TRAINYARD_TORCH_DIR}': run scripts/setup build")
 endif()
 add_library(ty_torch INTERFACE)
-target_include_directories(ty_torch SYSTEM INTERFACE
-  ${TRAINYARD_TORCH_DIR}/include ${TRAINYARD_TORCH_DIR}/include/torch/csrc/api/include)
+# After the system's directories: the wheel carries headers of fmt and protobuf, of other versions.
+target_compile_options(ty_torch INTERFACE
+  "SHELL:-idirafter ${TRAINYARD_TORCH_DIR}/include"
+  "SHELL:-idirafter ${TRAINYARD_TORCH_DIR}/include/torch/csrc/api/include")
 target_compile_definitions(ty_torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
 target_link_libraries(ty_torch INTERFACE
   ${TRAINYARD_TORCH_DIR}/lib/libtorch_cpu.so ${TRAINYARD_TORCH_DIR}/lib/libc10.so)
