@@ -1,4 +1,4 @@
-# Three short functions: a library, a binary, a test. A name in DEPS is a target of this project or
+# Short functions: a library, a binary, a test (in C++ or python). A name in DEPS is a target of this project or
 # an imported one. PUBLIC linking everywhere: the include rules are held by tests/tidy_test.py.
 
 find_program(TRAINYARD_MOLD mold)
@@ -7,7 +7,9 @@ if(TRAINYARD_MOLD)
 endif()
 find_program(TRAINYARD_CCACHE ccache)
 if(TRAINYARD_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${TRAINYARD_CCACHE})
+  # Paths relative to the source tree: another checkout of the same sources hits the same cache.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
+    CCACHE_NOHASHDIR=1 ${TRAINYARD_CCACHE})
 endif()
 
 # trainyard_library(NAME SRCS a.cc b.cc DEPS base ...)
@@ -48,4 +50,20 @@ function(trainyard_test name)
   set_tests_properties(${name} PROPERTIES
     LABELS ${ARG_RING} TIMEOUT ${ARG_SECONDS}
     ENVIRONMENT "TRAINYARD_BIN_DIR=${CMAKE_BINARY_DIR}/bin;${ARG_ENVIRONMENT}")
+endfunction()
+
+# trainyard_python_test(NAME RING parity SCRIPT x_test.py ARGS ...): a python test run with the
+# pinned parity environment. The script gets the directory of our programs as TRAINYARD_BIN_DIR.
+function(trainyard_python_test name)
+  cmake_parse_arguments(ARG "" "RING;SECONDS;SCRIPT" "ARGS" ${ARGN})
+  if(NOT ARG_SECONDS)
+    set(ARG_SECONDS 180)
+  endif()
+  add_test(NAME ${name}
+    COMMAND ${CMAKE_SOURCE_DIR}/.venv-parity/bin/python ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_SCRIPT}
+            ${ARG_ARGS}
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES
+    LABELS ${ARG_RING} TIMEOUT ${ARG_SECONDS}
+    ENVIRONMENT "TRAINYARD_BIN_DIR=${CMAKE_BINARY_DIR}/bin;TRAINYARD_TEST_DIR=${CMAKE_BINARY_DIR}/tests;OMP_NUM_THREADS=1")
 endfunction()

@@ -1,0 +1,54 @@
+# The commands of README.md. Everything that is needed gets installed by scripts/setup.
+
+PRESET ?= release
+BUILD  := build/$(PRESET)
+
+.PHONY: all build setup-build setup-parity test demo bench soak parity gpu tidy install clean help
+
+all: build
+
+help:
+	@echo "make demo     the whole line on real text: pretraining, SFT, reward model, PPO, verdict"
+	@echo "make test     every test that needs no GPU"
+	@echo "make build    build everything into $(BUILD)"
+	@echo "make bench    the figures of docs/benchmarks.md, beside the peers'"
+	@echo "make soak     the long fault and simulation counts"
+	@echo "make install  relocatable tree under PREFIX (default: ./install)"
+
+setup-build:
+	@scripts/setup build
+
+setup-parity:
+	@scripts/setup parity
+
+build: setup-build
+	@[ -e $(BUILD)/build.ninja ] || cmake --preset $(PRESET)
+	@cmake --build --preset $(PRESET)
+
+tidy:
+	@python3 tests/tidy_test.py
+
+test: setup-parity
+	@[ -e $(BUILD)/build.ninja ] || cmake --preset $(PRESET)
+	@cmake --build --preset $(PRESET)
+	@scripts/run-rings $(BUILD) tidy=30 unit=180 simulation=120 parity=360 integration=360 faults=180
+
+demo: build
+	@python3 examples/demo/run.py --build $(BUILD)
+
+bench: setup-parity
+	@[ -e $(BUILD)/build.ninja ] || cmake --preset $(PRESET)
+	@cmake --build --preset $(PRESET)
+	@python3 bench/run.py --build $(BUILD)
+
+soak: setup-parity
+	@[ -e $(BUILD)/build.ninja ] || cmake --preset $(PRESET)
+	@cmake --build --preset $(PRESET)
+	@python3 scripts/soak.py --build $(BUILD)
+
+PREFIX ?= $(CURDIR)/install
+install: build
+	@cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean:
+	@rm -rf build
