@@ -1,0 +1,58 @@
+#include "kernels/packed_matrix.h"
+
+#include <algorithm>
+
+#include "base/status.h"
+
+namespace trainyard::kernels {
+
+PackedMatrix::PackedMatrix(int inner, int columns)
+    : inner_(inner),
+      columns_(columns),
+      panels_(static_cast<size_t>(inner) * ((columns + kPanelColumns - 1) / kPanelColumns) *
+              kPanelColumns) {}
+
+void PackedMatrix::SetColumns(int begin, int count, const float* source, int64_t column_stride,
+                              int64_t inner_stride) {
+  TY_CHECK(begin >= 0 && begin + count <= columns_);
+  for (int c = begin; c < begin + count; ++c, source += column_stride) {
+    float* target = panels_.data() +
+                    static_cast<int64_t>(c / kPanelColumns) * inner_ * kPanelColumns +
+                    c % kPanelColumns;
+    for (int k = 0; k < inner_; ++k) target[k * kPanelColumns] = source[k * inner_stride];
+  }
+}
+
+void Multiply(const Fp32Kernels& kernels, ThreadPool& pool, const MatrixRows& rows,
+              const PackedMatrix& weight, const Addend& addend) {
+  // An item should be worth about 50 us, or what the threads lose by waiting shows.
+  constexpr int64_t kItemProducts = 1 << 20;
+  constexpr int kItemRows = 96;
+  const int row_parts = (rows.rows + kItemRows - 1) / kItemRows;
+  const int64_t panel_products =
+      static_cast<int64_t>(std::min(rows.rows, kItemRows)) * weight.inner() * kPanelColumns;
+  const int most = std::max(1, weight.panels() / pool.threads());
+  const int panels_per_item =
+      std::clamp<int>(static_cast<int>(kItemProducts / std::max<int64_t>(1, panel_products)), 1,
+                      most);
+  const int column_parts = (weight.panels() + panels_per_item - 1) / panels_per_item;
+  pool.ForEach(row_parts * column_parts, [&](int item) {
+    const int row = item / column_parts * kItemRows;
+    const int panel = item % column_parts * panels_per_item;
+    const int column = panel * kPanelColumns;
+    GemmArgs args;
+    args.a = rows.a + row * rows.a_stride;
+    args.a_stride = rows.a_stride;
+    args.rows = std::min(kItemRows, rows.rows - row);
+    args.inner = weight.inner();
+    args.panels = weight.panel(panel);
+    args.columns = std::min(panels_per_item * kPanelColumns, weight.columns() - column);
+    args.bias = addend.bias == nullptr ? nullptr : addend.bias + column;
+    args.out = rows.out + row * rows.out_stride + column;
+    args.out_stride = rows.out_stride;
+    args.accumulate = addend.accumulate;
+    kernels.gemm(args);
+  });
+}
+
+}  // namespace trainyard::kernels

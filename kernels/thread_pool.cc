@@ -1,0 +1,83 @@
+#include "kernels/thread_pool.h"
+
+#include "base/status.h"
+
+namespace trainyard::kernels {
+namespace {
+
+constexpr int kItemBits = 20;
+constexpr uint64_t kItemMask = (uint64_t{1} << kItemBits) - 1;
+constexpr int kSpins = 2000;
+
+uint64_t NextItem(uint64_t claim) { return claim & kItemMask; }
+uint64_t ItemCount(uint64_t claim) { return claim >> kItemBits & kItemMask; }
+uint64_t Region(uint64_t claim) { return claim >> (2 * kItemBits); }
+
+void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) {
+  TY_CHECK(threads >= 1);
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { WorkerLoop(); });
+}
+
+ThreadPool::~ThreadPool() {
+  stopping_.store(true);
+  claim_.store((Region(claim_.load()) + 1) << (2 * kItemBits));
+  claim_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+bool ThreadPool::ClaimAndRun() {
+  const uint64_t seen = claim_.load(std::memory_order_acquire);
+  if (NextItem(seen) >= ItemCount(seen)) return false;
+  const uint64_t claim = claim_.fetch_add(1, std::memory_order_acq_rel);
+  if (NextItem(claim) >= ItemCount(claim)) return false;
+  call_(context_, static_cast<int>(NextItem(claim)));
+  done_.fetch_add(1, std::memory_order_release);
+  return true;
+}
+
+void ThreadPool::Run(int count, Call call, const void* context) {
+  TY_CHECK(count < static_cast<int>(kItemMask) / 2);
+  call_ = call;
+  context_ = context;
+  done_.store(0, std::memory_order_relaxed);
+  const uint64_t region = Region(claim_.load(std::memory_order_relaxed)) + 1;
+  claim_.store(region << (2 * kItemBits) | static_cast<uint64_t>(count) << kItemBits,
+               std::memory_order_release);
+  claim_.notify_all();
+  while (ClaimAndRun()) {
+  }
+  // A worker that was descheduled holds the last item: give it the core instead of spinning on.
+  for (int spins = 0; done_.load(std::memory_order_acquire) < count; ++spins) {
+    if (spins < kSpins) {
+      Pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+void ThreadPool::WorkerLoop() {
+  while (!stopping_.load(std::memory_order_acquire)) {
+    while (ClaimAndRun()) {
+    }
+    const uint64_t idle = claim_.load(std::memory_order_acquire);
+    bool woken = NextItem(idle) < ItemCount(idle);
+    for (int spins = 0; spins < kSpins && !woken; ++spins) {
+      Pause();
+      woken = claim_.load(std::memory_order_acquire) != idle;
+    }
+    if (!woken && !stopping_.load(std::memory_order_acquire)) claim_.wait(idle);
+  }
+}
+
+}  // namespace trainyard::kernels

@@ -1,0 +1,169 @@
+#include "tests/kernels/fp32_suite.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/random.h"
+#include "kernels/packed_matrix.h"
+
+namespace trainyard::kernels {
+
+std::vector<float> TestNumbers(uint64_t stream, int64_t count) {
+  const CounterRandom random(DeriveKey(7, "kernel test", stream));
+  std::vector<float> numbers(count);
+  for (int64_t i = 0; i < count; ++i) numbers[i] = 2 * random.UniformFloat(i) - 1;
+  return numbers;
+}
+
+namespace {
+
+struct Product {
+  int rows, inner, columns;
+};
+
+std::vector<float> RunGemm(const Fp32Kernels& table, const Product& p, const std::vector<float>& a,
+                           const PackedMatrix& weight, const std::vector<float>& bias) {
+  std::vector<float> out(static_cast<size_t>(p.rows) * p.columns, 0.5f);
+  ThreadPool pool(1);
+  Multiply(table, pool, {a.data(), p.inner, p.rows, out.data(), p.columns}, weight,
+           {bias.data(), true});
+  return out;
+}
+
+PackedMatrix Pack(const Product& p, const std::vector<float>& weight_NK) {
+  PackedMatrix packed(p.inner, p.columns);
+  packed.SetColumns(0, p.columns, weight_NK.data(), p.inner, 1);
+  return packed;
+}
+
+TEST_P(Fp32KernelsTest, GemmIsTheProduct) {
+  for (const Product p : {Product{1, 7, 5}, {13, 64, 96}, {29, 33, 131}, {100, 16, 32}}) {
+    const auto a = TestNumbers(1, p.rows * p.inner), w = TestNumbers(2, p.columns * p.inner);
+    const auto bias = TestNumbers(3, p.columns);
+    const auto out = RunGemm(*table_, p, a, Pack(p, w), bias);
+    for (int r = 0; r < p.rows; ++r) {
+      for (int c = 0; c < p.columns; ++c) {
+        double want = 0.5 + bias[c];
+        for (int k = 0; k < p.inner; ++k) want += double{a[r * p.inner + k]} * w[c * p.inner + k];
+        ASSERT_NEAR(out[r * p.columns + c], want, 1e-4) << r << " " << c;
+      }
+    }
+  }
+}
+
+TEST_P(Fp32KernelsTest, ARowOfGemmDoesNotDependOnTheOthers) {
+  const Product p{97, 130, 75};
+  const auto a = TestNumbers(1, p.rows * p.inner), w = TestNumbers(2, p.columns * p.inner);
+  const auto bias = TestNumbers(3, p.columns);
+  const PackedMatrix packed = Pack(p, w);
+  const auto all = RunGemm(*table_, p, a, packed, bias);
+  for (int rows = 1; rows <= 40; ++rows) {
+    for (int first : {0, 17, 57}) {
+      const std::vector<float> part(a.begin() + first * p.inner,
+                                    a.begin() + (first + rows) * p.inner);
+      const auto out = RunGemm(*table_, {rows, p.inner, p.columns}, part, packed, bias);
+      ASSERT_TRUE(std::equal(out.begin(), out.end(), all.begin() + first * p.columns)) << rows;
+    }
+  }
+}
+
+struct Cache {
+  int head_dim, value_stride, block_stride;
+  std::vector<float> memory;
+};
+
+// A cache of `blocks` blocks that holds the keys and values of `tokens` tokens in the blocks that
+// `table` names; the rest is NaN, as what others left behind may be.
+Cache FillCache(int head_dim, int blocks, const std::vector<int32_t>& table, int tokens,
+                const std::vector<float>& keys_TD, const std::vector<float>& values_TD) {
+  Cache cache{head_dim, (head_dim + 15) / 16 * 16, 0, {}};
+  cache.block_stride = 16 * (head_dim + cache.value_stride);
+  cache.memory.assign(blocks * cache.block_stride, std::numeric_limits<float>::quiet_NaN());
+  for (int t = 0; t < tokens; ++t) {
+    float* block = cache.memory.data() + table[t / 16] * cache.block_stride;
+    for (int d = 0; d < head_dim; ++d) {
+      block[d * 16 + t % 16] = keys_TD[t * head_dim + d];
+      block[16 * head_dim + t % 16 * cache.value_stride + d] = values_TD[t * head_dim + d];
+    }
+  }
+  return cache;
+}
+
+TEST_P(Fp32KernelsTest, AttentionIsSoftmaxOfScoresTimesValues) {
+  for (int head_dim : {8, 16, 40, 64, 128}) {
+    for (int tokens : {1, 15, 16, 17, 50}) {
+      const auto q = TestNumbers(4, head_dim), k = TestNumbers(5, tokens * head_dim);
+      const auto v = TestNumbers(6, tokens * head_dim);
+      const std::vector<int32_t> blocks = {3, 0, 5, 1};
+      const Cache cache = FillCache(head_dim, 6, blocks, tokens, k, v);
+      std::vector<float> out(head_dim), scores(64);
+      table_->attend({q.data(), out.data(), cache.memory.data(),
+                      cache.memory.data() + 16 * head_dim, cache.block_stride, blocks.data(),
+                      tokens, head_dim, cache.value_stride, 0.3f, scores.data()});
+      std::vector<double> want(head_dim);
+      double sum = 0;
+      for (int t = 0; t < tokens; ++t) {
+        double score = 0;
+        for (int d = 0; d < head_dim; ++d) score += double{q[d]} * k[t * head_dim + d];
+        const double weight = std::exp(score * 0.3);
+        sum += weight;
+        for (int d = 0; d < head_dim; ++d) want[d] += weight * v[t * head_dim + d];
+      }
+      for (int d = 0; d < head_dim; ++d) ASSERT_NEAR(out[d], want[d] / sum, 2e-6);
+    }
+  }
+}
+
+TEST_P(Fp32KernelsTest, ElementwiseFunctionsMatchDouble) {
+  for (int n : {1, 16, 37, 344}) {
+    const auto x = TestNumbers(8, n), weight = TestNumbers(9, n);
+    double squares = 0;
+    for (float value : x) squares += double{value} * value;
+    std::vector<float> normed(n), silu(n), gelu(n);
+    table_->rms_norm(x.data(), weight.data(), n, 1e-5f, normed.data());
+    for (int i = 0; i < n; ++i) silu[i] = gelu[i] = 12 * x[i];
+    table_->silu_mul(silu.data(), weight.data(), n);
+    table_->gelu_tanh(gelu.data(), n);
+    for (int i = 0; i < n; ++i) {
+      ASSERT_NEAR(normed[i], x[i] / std::sqrt(squares / n + 1e-5) * weight[i], 3e-6);
+      const double wide = 12.0f * x[i];
+      ASSERT_NEAR(silu[i], wide / (1 + std::exp(-wide)) * weight[i], 3e-6);
+      const double u = 0.7978845608028654 * (wide + 0.044715 * wide * wide * wide);
+      ASSERT_NEAR(gelu[i], 0.5 * wide * (1 + std::tanh(u)), 3e-6);
+    }
+  }
+}
+
+TEST_P(Fp32KernelsTest, ExpSumIsTheSoftmaxDenominatorAndForbiddenTokensAreExactlyZero) {
+  for (int n : {1, 31, 256, 300, 8192}) {
+    auto x = TestNumbers(10, n);
+    for (float& value : x) value *= 30;
+    if (n > 2) x[1] = -std::numeric_limits<float>::infinity();
+    const float max = table_->row_max(x.data(), n);
+    EXPECT_EQ(max, *std::max_element(x.begin(), x.end()));
+    const float parameters[2] = {max, 1 / 0.7f};
+    std::vector<float> out(n);
+    const double sum = table_->exp_sum(x.data(), n, parameters, out.data());
+    double want = 0;
+    for (int i = 0; i < n; ++i) {
+      const double e = std::exp((double{x[i]} - max) * parameters[1]);
+      want += e;
+      ASSERT_NEAR(out[i], e, 2e-5 * e + 1e-37) << x[i];
+    }
+    EXPECT_NEAR(sum / want, 1, 1e-6);
+    if (n > 2) {
+      EXPECT_EQ(out[1], 0);
+    }
+  }
+}
+
+TEST_P(Fp32KernelsTest, RowMaxReportsNaN) {
+  std::vector<float> x(40, 1.0f);
+  x[33] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(table_->row_max(x.data(), 40)));
+  EXPECT_EQ(table_->row_max(x.data(), 33), 1.0f);
+}
+
+}  // namespace
+}  // namespace trainyard::kernels
