@@ -12,8 +12,8 @@
 
 namespace trainyard {
 
-// Calls `tick` every `interval` on a thread of its own, first after one interval. A slow tick delays
-// the next, never overlaps it. The destructor waits for a tick that runs.
+// Calls `tick` every `interval` on a thread of its own, first after one interval. A slow tick
+// delays the next, never overlaps it. The destructor waits for a tick that runs.
 class Periodic {
  public:
   Periodic(absl::Duration interval, std::function<void()> tick);
