@@ -1,0 +1,55 @@
+// The minibatch plan of an iteration: which rows each optimizer step trains, and which rank computes
+// them. Pure. The composition of a minibatch depends on the seed and the row count only; the number
+// of ranks decides nothing but who computes a row.
+
+#ifndef TRAINYARD_RL_BALANCE_H_
+#define TRAINYARD_RL_BALANCE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace trainyard::rl {
+
+// One trajectory, as the plan needs to know it.
+struct PlanRow {
+  int64_t tokens = 0;          // its length, prompt included: the cost of computing it
+  int64_t trained_tokens = 0;  // what it counts in the loss; 0: masked out, never computed
+};
+
+struct PlanOptions {
+  uint64_t seed = 0;
+  int64_t iteration = 0;
+  int64_t passes = 1;
+  int64_t minibatch_rows = 64;  // the last minibatch of a pass may be smaller
+  int64_t ranks = 1;
+  int64_t micro_batch_tokens = 8192;  // a longer row is a micro-batch of its own
+};
+
+using MicroBatchRows = std::vector<int64_t>;  // indices into the canonical order
+
+struct Minibatch {
+  int64_t trained_tokens = 0;  // over all ranks: the divisor of the loss
+  int64_t rows = 0;
+  std::vector<std::vector<MicroBatchRows>> ranks;  // [rank][micro-batch]; a rank may have none
+};
+
+struct IterationPlan {
+  std::vector<std::vector<Minibatch>> passes;  // [pass][minibatch]
+};
+
+// Per pass: a permutation keyed by (seed, iteration, pass), cut into global minibatches, each cut
+// over ranks by tokens (longest first to the least loaded rank), each rank's rows cut into
+// micro-batches by the token budget, in minibatch order. InvalidArgument names the option or row
+// that makes no sense: no rows, nothing trained, options below 1.
+absl::StatusOr<IterationPlan> MakeIterationPlan(absl::Span<const PlanRow> rows,
+                                                const PlanOptions& options);
+
+// The largest load of a rank divided by the mean load, over one minibatch. 1 is perfect.
+double Imbalance(const Minibatch& minibatch, absl::Span<const PlanRow> rows);
+
+}  // namespace trainyard::rl
+
+#endif  // TRAINYARD_RL_BALANCE_H_
