@@ -13,8 +13,7 @@ absl::Status Validate(absl::Span<const PlanRow> rows, const PlanOptions& options
   const std::pair<const char*, int64_t> positive[] = {
       {"passes", options.passes},
       {"minibatch_rows", options.minibatch_rows},
-      {"ranks", options.ranks},
-      {"micro_batch_tokens", options.micro_batch_tokens}};
+      {"ranks", options.ranks}};
   for (const auto& [name, value] : positive) {
     if (value >= 1) continue;
     return absl::InvalidArgumentError(absl::StrCat("plan: ", name, " is ", value, ", must be >= 1"));
@@ -36,8 +35,8 @@ absl::Status Validate(absl::Span<const PlanRow> rows, const PlanOptions& options
 }
 
 // Longest first to the least loaded rank; ties go to the earlier row and the lower rank.
-std::vector<std::vector<int64_t>> CutOverRanks(const std::vector<int64_t>& members,
-                                               absl::Span<const PlanRow> rows, int64_t ranks) {
+std::vector<RowIndices> CutOverRanks(const RowIndices& members, absl::Span<const PlanRow> rows,
+                                     int64_t ranks) {
   std::vector<size_t> longest_first(members.size());
   for (size_t i = 0; i < members.size(); ++i) longest_first[i] = i;
   std::stable_sort(longest_first.begin(), longest_first.end(), [&](size_t a, size_t b) {
@@ -50,39 +49,21 @@ std::vector<std::vector<int64_t>> CutOverRanks(const std::vector<int64_t>& membe
     owner[i] = rank;
     load[rank] += rows[members[i]].tokens;
   }
-  std::vector<std::vector<int64_t>> cut(ranks);
+  std::vector<RowIndices> cut(ranks);
   for (size_t i = 0; i < members.size(); ++i) cut[owner[i]].push_back(members[i]);
   return cut;
-}
-
-std::vector<MicroBatchRows> CutByTokens(const std::vector<int64_t>& members,
-                                        absl::Span<const PlanRow> rows, int64_t budget_tokens) {
-  std::vector<MicroBatchRows> micro_batches;
-  int64_t tokens = 0;
-  for (int64_t row : members) {
-    if (micro_batches.empty() || tokens + rows[row].tokens > budget_tokens) {
-      micro_batches.emplace_back();
-      tokens = 0;
-    }
-    micro_batches.back().push_back(row);
-    tokens += rows[row].tokens;
-  }
-  return micro_batches;
 }
 
 Minibatch MakeMinibatch(absl::Span<const uint64_t> order, absl::Span<const PlanRow> rows,
                         const PlanOptions& options) {
   Minibatch minibatch;
-  std::vector<int64_t> members;
+  RowIndices members;
   for (uint64_t row : order) {
     if (rows[row].trained_tokens == 0) continue;
     members.push_back(static_cast<int64_t>(row));
     minibatch.trained_tokens += rows[row].trained_tokens;
   }
-  minibatch.rows = static_cast<int64_t>(members.size());
-  for (const auto& share : CutOverRanks(members, rows, options.ranks)) {
-    minibatch.ranks.push_back(CutByTokens(share, rows, options.micro_batch_tokens));
-  }
+  minibatch.shares = CutOverRanks(members, rows, options.ranks);
   return minibatch;
 }
 
@@ -109,19 +90,63 @@ absl::StatusOr<IterationPlan> MakeIterationPlan(absl::Span<const PlanRow> rows,
   return plan;
 }
 
+std::vector<RowIndices> CutMicroBatches(const RowIndices& share, absl::Span<const PlanRow> rows,
+                                        int64_t budget_tokens) {
+  std::vector<RowIndices> micro_batches;
+  int64_t tokens = 0;
+  for (int64_t row : share) {
+    if (micro_batches.empty() || tokens + rows[row].tokens > budget_tokens) {
+      micro_batches.emplace_back();
+      tokens = 0;
+    }
+    micro_batches.back().push_back(row);
+    tokens += rows[row].tokens;
+  }
+  return micro_batches;
+}
+
+absl::Status ValidatePlan(const IterationPlan& plan, absl::Span<const PlanRow> rows,
+                          int64_t ranks) {
+  for (const auto& minibatches : plan.passes) {
+    std::vector<bool> seen(rows.size(), false);
+    for (const Minibatch& minibatch : minibatches) {
+      if (static_cast<int64_t>(minibatch.shares.size()) != ranks) {
+        return absl::InvalidArgumentError(absl::StrCat("plan: a minibatch has ",
+                                                       minibatch.shares.size(), " shares for ",
+                                                       ranks, " ranks"));
+      }
+      int64_t trained = 0;
+      for (const RowIndices& share : minibatch.shares) {
+        for (int64_t row : share) {
+          if (row < 0 || row >= static_cast<int64_t>(rows.size()) || seen[row]) {
+            return absl::InvalidArgumentError(absl::StrCat(
+                "plan: sample ", row, " of ", rows.size(), " does not exist or occurs twice"));
+          }
+          seen[row] = true;
+          trained += rows[row].trained_tokens;
+        }
+      }
+      if (trained != minibatch.trained_tokens || trained == 0) {
+        return absl::InvalidArgumentError(absl::StrCat("plan: a minibatch of ", trained,
+                                                       " trained tokens is said to have ",
+                                                       minibatch.trained_tokens));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
 double Imbalance(const Minibatch& minibatch, absl::Span<const PlanRow> rows) {
   int64_t largest = 0;
   int64_t total = 0;
-  for (const auto& micro_batches : minibatch.ranks) {
+  for (const RowIndices& share : minibatch.shares) {
     int64_t load = 0;
-    for (const MicroBatchRows& members : micro_batches) {
-      for (int64_t row : members) load += rows[row].tokens;
-    }
+    for (int64_t row : share) load += rows[row].tokens;
     largest = std::max(largest, load);
     total += load;
   }
   if (total == 0) return 1;
-  return static_cast<double>(largest) * static_cast<double>(minibatch.ranks.size()) /
+  return static_cast<double>(largest) * static_cast<double>(minibatch.shares.size()) /
          static_cast<double>(total);
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
@@ -25,15 +26,13 @@ struct PlanOptions {
   int64_t passes = 1;
   int64_t minibatch_rows = 64;  // the last minibatch of a pass may be smaller
   int64_t ranks = 1;
-  int64_t micro_batch_tokens = 8192;  // a longer row is a micro-batch of its own
 };
 
-using MicroBatchRows = std::vector<int64_t>;  // indices into the canonical order
+using RowIndices = std::vector<int64_t>;  // indices into the canonical order
 
 struct Minibatch {
-  int64_t trained_tokens = 0;  // over all ranks: the divisor of the loss
-  int64_t rows = 0;
-  std::vector<std::vector<MicroBatchRows>> ranks;  // [rank][micro-batch]; a rank may have none
+  int64_t trained_tokens = 0;      // over all ranks: the divisor of the loss
+  std::vector<RowIndices> shares;  // by rank, in minibatch order; a rank may have none
 };
 
 struct IterationPlan {
@@ -41,11 +40,20 @@ struct IterationPlan {
 };
 
 // Per pass: a permutation keyed by (seed, iteration, pass), cut into global minibatches, each cut
-// over ranks by tokens (longest first to the least loaded rank), each rank's rows cut into
-// micro-batches by the token budget, in minibatch order. InvalidArgument names the option or row
-// that makes no sense: no rows, nothing trained, options below 1.
+// over ranks by tokens (longest first to the least loaded rank). Rows that train nothing are in no
+// minibatch, and a minibatch without rows is left out. InvalidArgument names the option or row that
+// makes no sense: nothing to train, an option below 1.
 absl::StatusOr<IterationPlan> MakeIterationPlan(absl::Span<const PlanRow> rows,
                                                 const PlanOptions& options);
+
+// Cuts a share into micro-batches of at most `budget_tokens` tokens, in order. A longer row is a
+// micro-batch of its own.
+std::vector<RowIndices> CutMicroBatches(const RowIndices& share, absl::Span<const PlanRow> rows,
+                                        int64_t budget_tokens);
+
+// Every row of the plan exists and occurs at most once in a pass, and every minibatch has `ranks`
+// shares and its true count of trained tokens. InvalidArgument says what is wrong.
+absl::Status ValidatePlan(const IterationPlan& plan, absl::Span<const PlanRow> rows, int64_t ranks);
 
 // The largest load of a rank divided by the mean load, over one minibatch. 1 is perfect.
 double Imbalance(const Minibatch& minibatch, absl::Span<const PlanRow> rows);
