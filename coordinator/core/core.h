@@ -25,10 +25,10 @@ class State;
 
 // Why a job does not run, and the least that would start it.
 struct Explanation {
-  std::string constraint;  // "gpus", "cpu", "memory", "selector", "roots", "cordon", "lost", "queue",
-                           // "after", "backoff", "paused"; empty = nothing holds it
-  std::string message;     // names the thing, the value and the limit
-  std::string remedy;      // verified by placing again; empty when none was found
+  std::string constraint;  // "gpus", "cpu", "memory", "selector", "roots", "cordon", "lost",
+                           // "queue", "after", "backoff", "paused"; empty = nothing holds it
+  std::string message;  // names the thing, the value and the limit
+  std::string remedy;   // verified by placing again; empty when none was found
 };
 
 // What is known about a node now, besides its record.

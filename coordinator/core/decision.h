@@ -43,7 +43,7 @@ struct Assignment {
   std::string node;
   std::string run_uri;
   Resources resources;
-  std::vector<std::string> gpus;  // uuids
+  std::vector<std::string> gpus;              // uuids
   std::map<std::string, ArtifactRow> inputs;  // by reference
   std::vector<CheckpointRow> restore;         // newest first
   std::shared_ptr<const std::string> spec;    // serialised JobSpec
@@ -57,8 +57,9 @@ struct DesiredTask {
   Assignment assignment;  // only task_uid, role, index and job_id when `stop`
 };
 
-// The level: everything that should be on the node. An agent ignores a lower (term, revision), stops
-// what is not named and starts what it does not know. The set names a task until its exit is durable.
+// The level: everything that should be on the node. An agent ignores a lower (term, revision),
+// stops what is not named and starts what it does not know. The set names a task until its exit is
+// durable.
 struct DesiredSet {
   uint64_t term = 0;
   int64_t revision = 0;

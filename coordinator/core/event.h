@@ -1,5 +1,5 @@
-// Everything that can happen to the coordinator, as values. RPC handlers, session messages and ticks
-// become one of these; the core sees nothing else.
+// Everything that can happen to the coordinator, as values. RPC handlers, session messages and
+// ticks become one of these; the core sees nothing else.
 //
 // Ids, secrets and digests are drawn by whoever makes the event, so that a replay repeats them.
 
@@ -218,12 +218,11 @@ struct StoreCondition {
   std::string read_only_reason;
 };
 
-using Event =
-    std::variant<SubmitJob, SubmitPipeline, ChangeJob, ChangePipeline, ScaleJob, CordonNode,
-                 DrainNode, AgentRegister, AgentHeartbeat, AgentActualSet, AgentTaskExit,
-                 AgentPreflight, AgentLeaving, AgentSessionLost, TaskHello, TaskReady,
-                 TaskProgress, TaskEnd, TaskHeartbeat, TaskSessionLost, CommitCheckpoint,
-                 FinishJob, Tick, StoreCondition>;
+using Event = std::variant<SubmitJob, SubmitPipeline, ChangeJob, ChangePipeline, ScaleJob,
+                           CordonNode, DrainNode, AgentRegister, AgentHeartbeat, AgentActualSet,
+                           AgentTaskExit, AgentPreflight, AgentLeaving, AgentSessionLost, TaskHello,
+                           TaskReady, TaskProgress, TaskEnd, TaskHeartbeat, TaskSessionLost,
+                           CommitCheckpoint, FinishJob, Tick, StoreCondition>;
 
 }  // namespace trainyard::coordinator
 

@@ -80,52 +80,80 @@ std::optional<TaskState> NextTaskState(TaskState state, TaskMove move) {
 
 absl::string_view JobStateName(JobState state) {
   switch (state) {
-    case JobState::kBlocked: return "BLOCKED";
-    case JobState::kQueued: return "QUEUED";
-    case JobState::kActive: return "ACTIVE";
-    case JobState::kPaused: return "PAUSED";
-    case JobState::kSucceeded: return "SUCCEEDED";
-    case JobState::kFailed: return "FAILED";
-    case JobState::kCancelled: return "CANCELLED";
+    case JobState::kBlocked:
+      return "BLOCKED";
+    case JobState::kQueued:
+      return "QUEUED";
+    case JobState::kActive:
+      return "ACTIVE";
+    case JobState::kPaused:
+      return "PAUSED";
+    case JobState::kSucceeded:
+      return "SUCCEEDED";
+    case JobState::kFailed:
+      return "FAILED";
+    case JobState::kCancelled:
+      return "CANCELLED";
   }
   return "UNKNOWN";
 }
 
 absl::string_view AttemptStateName(AttemptState state) {
   switch (state) {
-    case AttemptState::kPlaced: return "PLACED";
-    case AttemptState::kStarting: return "STARTING";
-    case AttemptState::kRunning: return "RUNNING";
-    case AttemptState::kStopping: return "STOPPING";
-    case AttemptState::kEnded: return "ENDED";
+    case AttemptState::kPlaced:
+      return "PLACED";
+    case AttemptState::kStarting:
+      return "STARTING";
+    case AttemptState::kRunning:
+      return "RUNNING";
+    case AttemptState::kStopping:
+      return "STOPPING";
+    case AttemptState::kEnded:
+      return "ENDED";
   }
   return "UNKNOWN";
 }
 
 absl::string_view TaskStateName(TaskState state) {
   switch (state) {
-    case TaskState::kAssigned: return "ASSIGNED";
-    case TaskState::kStarting: return "STARTING";
-    case TaskState::kReady: return "READY";
-    case TaskState::kRunning: return "RUNNING";
-    case TaskState::kStopping: return "STOPPING";
-    case TaskState::kExited: return "EXITED";
-    case TaskState::kLost: return "LOST";
+    case TaskState::kAssigned:
+      return "ASSIGNED";
+    case TaskState::kStarting:
+      return "STARTING";
+    case TaskState::kReady:
+      return "READY";
+    case TaskState::kRunning:
+      return "RUNNING";
+    case TaskState::kStopping:
+      return "STOPPING";
+    case TaskState::kExited:
+      return "EXITED";
+    case TaskState::kLost:
+      return "LOST";
   }
   return "UNKNOWN";
 }
 
 absl::string_view JobMoveName(JobMove move) {
   switch (move) {
-    case JobMove::kUnblock: return "unblock";
-    case JobMove::kPlace: return "place";
-    case JobMove::kRequeue: return "requeue";
-    case JobMove::kPause: return "pause";
-    case JobMove::kResume: return "resume";
-    case JobMove::kSucceed: return "succeed";
-    case JobMove::kFail: return "fail";
-    case JobMove::kCancel: return "cancel";
-    case JobMove::kRetry: return "retry";
+    case JobMove::kUnblock:
+      return "unblock";
+    case JobMove::kPlace:
+      return "place";
+    case JobMove::kRequeue:
+      return "requeue";
+    case JobMove::kPause:
+      return "pause";
+    case JobMove::kResume:
+      return "resume";
+    case JobMove::kSucceed:
+      return "succeed";
+    case JobMove::kFail:
+      return "fail";
+    case JobMove::kCancel:
+      return "cancel";
+    case JobMove::kRetry:
+      return "retry";
   }
   return "unknown";
 }

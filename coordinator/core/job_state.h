@@ -53,7 +53,17 @@ enum class TaskState {
 };
 
 // What can happen to a job's state.
-enum class JobMove { kUnblock, kPlace, kRequeue, kPause, kResume, kSucceed, kFail, kCancel, kRetry };
+enum class JobMove {
+  kUnblock,
+  kPlace,
+  kRequeue,
+  kPause,
+  kResume,
+  kSucceed,
+  kFail,
+  kCancel,
+  kRetry
+};
 
 // What can happen to an attempt's and a task's state.
 enum class AttemptMove { kStart, kAllReady, kStop, kEnd };

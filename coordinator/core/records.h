@@ -1,8 +1,8 @@
 // What the coordinator remembers: plain structs, one per row of the store.
 //
 // Every record carries the revision of the decision that wrote it last. Times are wall times of the
-// core's clock; absl::InfinitePast() = not yet. Values, no threads; the immutable parts of a job are
-// shared between the core, the store's writer and the publishers.
+// core's clock; absl::InfinitePast() = not yet. Values, no threads; the immutable parts of a job
+// are shared between the core, the store's writer and the publishers.
 
 #ifndef TRAINYARD_COORDINATOR_CORE_RECORDS_H_
 #define TRAINYARD_COORDINATOR_CORE_RECORDS_H_
@@ -15,44 +15,10 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "base/end_class.h"
 #include "coordinator/core/job_state.h"
 
 namespace trainyard::coordinator {
-
-// Why something ended. The numbers are those of proto/trainyard/v1/job.proto.
-enum class EndClass {
-  kUnspecified = 0,
-  kSucceeded = 1,
-  kUserError = 2,  // never retried
-  kNan = 3,        // never retried
-  kDeviceError = 4,
-  kDiskFull = 5,
-  kOutOfMemory = 6,
-  kSignal = 7,
-  kNodeLost = 8,
-  kHang = 9,
-  kPeerLost = 10,
-  kInternal = 11,
-  kCancelled = 12,
-  kUpstream = 13,
-  kDrained = 14,  // node leaving, scale down, pause
-  kDeadline = 15,
-};
-
-absl::string_view EndClassName(EndClass end_class);  // "USER_ERROR"
-
-struct EndReason {
-  EndClass end_class = EndClass::kUnspecified;
-  std::string message;
-  int64_t step = 0;
-  std::string phase;
-  std::string task;  // the first cause: "trainer/1 on node-a"
-  int exit_code = 0;
-  int signal = 0;
-  int64_t peak_rss_bytes = 0;
-
-  bool operator==(const EndReason&) const = default;
-};
 
 // A vector of resources: what one task of a role asks.
 struct Resources {
@@ -144,8 +110,8 @@ struct JobRecord {
   uint64_t epoch = 0;  // 0 before the first attempt
   int attempt = 0;
   int attempts_without_commit = 0;
-  std::map<std::string, int> wanted;         // of elastic roles
-  std::map<std::string, ArtifactRow> inputs;  // by reference, once resolved
+  std::map<std::string, int> wanted;             // of elastic roles
+  std::map<std::string, ArtifactRow> inputs;     // by reference, once resolved
   absl::Time not_before = absl::InfinitePast();  // back-off
   // Set by FinishJob: the outputs are durable, the job is SUCCEEDED when its tasks are gone.
   bool finished = false;
@@ -173,8 +139,8 @@ struct AttemptRecord {
   absl::Time started_at = absl::InfinitePast();
   absl::Time state_since = absl::InfinitePast();
   absl::Time stop_deadline = absl::InfiniteFuture();  // end of the grace
-  bool stop_checkpoint = false;  // the stop asks for a checkpoint first
-  bool fenced = false;           // rights were withdrawn after the grace
+  bool stop_checkpoint = false;                       // the stop asks for a checkpoint first
+  bool fenced = false;                                // rights were withdrawn after the grace
   absl::Time ended_at = absl::InfinitePast();
   int64_t revision = 0;
 };
