@@ -61,16 +61,24 @@ absl::StatusOr<std::string> FileSha256Hex(const std::string& path) {
 }
 
 absl::StatusOr<std::string> FileXxh3Hex(const std::string& path) {
-  XXH3_state_t* state = XXH3_createState();
-  XXH3_128bits_reset(state);
-  const absl::Status read = ReadInPieces(path, [&](absl::string_view piece) {
-    XXH3_128bits_update(state, piece.data(), piece.size());
-  });
-  const std::string hex = HexOf(XXH3_128bits_digest(state));
-  XXH3_freeState(state);
-  if (!read.ok()) return read;
-  return hex;
+  Xxh3 hash;
+  TY_RETURN_IF_ERROR(ReadInPieces(path, [&](absl::string_view piece) { hash.Update(piece); }));
+  return hash.Hex();
 }
+
+struct Xxh3::State {
+  XXH3_state_t* hash = XXH3_createState();
+  ~State() { XXH3_freeState(hash); }
+};
+
+Xxh3::Xxh3() : state_(std::make_unique<State>()) { XXH3_128bits_reset(state_->hash); }
+Xxh3::~Xxh3() = default;
+
+void Xxh3::Update(absl::string_view bytes) {
+  XXH3_128bits_update(state_->hash, bytes.data(), bytes.size());
+}
+
+std::string Xxh3::Hex() const { return HexOf(XXH3_128bits_digest(state_->hash)); }
 
 struct Sha256::State {
   EVP_MD_CTX* context = EVP_MD_CTX_new();

@@ -28,6 +28,20 @@ std::string Sha256Hex(absl::string_view bytes);
 absl::StatusOr<std::string> FileSha256Hex(const std::string& path);
 absl::StatusOr<std::string> FileXxh3Hex(const std::string& path);
 
+// XXH3-128 of bytes that arrive in pieces. Not thread-safe.
+class Xxh3 {
+ public:
+  Xxh3();
+  ~Xxh3();
+  void Update(absl::string_view bytes);
+  // The digest in hex of what came so far.
+  std::string Hex() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 // SHA-256 of bytes that arrive in pieces. Not thread-safe.
 class Sha256 {
  public:
