@@ -24,7 +24,7 @@ enum class SourceFormat {
   kTokenShards,  // directories that WriteTokenShards made
 };
 
-// "text", "lines", "jsonl", "tokens". InvalidArgument lists them.
+// "text", "lines", "jsonl", "shards". InvalidArgument lists them.
 absl::StatusOr<SourceFormat> SourceFormatFromName(absl::string_view name);
 
 // How much of a source one pass over the mixture takes. At most one of the three is set; none means
@@ -40,6 +40,7 @@ struct SourceSpec {
   std::vector<std::string> paths;  // files, or directories of token shards
   SourceFormat format = SourceFormat::kJsonl;
   SourceShare share;
+  std::vector<std::string> groups;  // only rows of these groups; empty: all
   int64_t max_bad_rows = 0;  // rows that may be skipped (and are counted) before the source fails
   // For prompts: one is drawn for each row by seed. "{prompt}" and any other text field of the row
   // in braces are replaced; "{{" is a brace. Empty: the prompt as it is.

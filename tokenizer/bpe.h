@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,16 +44,30 @@ class BpeMerges {
   absl::flat_hash_map<std::string, TokenId> whole_pieces_;  // only with ignore_merges
 };
 
-// The ids of pieces seen before. Bounded: it is emptied when full. Owned by one thread.
+// The ids of short pieces seen before: a table of fixed size in which a new piece takes the place
+// of an old one. Owned by one thread.
 class PieceCache {
  public:
+  static constexpr size_t kMaxPieceBytes = 16;
+  static constexpr size_t kMaxIds = 11;
+
   PieceCache();
-  // The ids of `piece`, or null.
-  const std::vector<TokenId>* Find(absl::string_view piece) const;
+  // Appends the ids of `piece` when it is known; else false.
+  bool Append(absl::string_view piece, std::vector<TokenId>* ids) const;
+  // Remembers the ids of `piece` when both are short enough.
   void Insert(absl::string_view piece, absl::Span<const TokenId> ids);
 
  private:
-  absl::flat_hash_map<std::string, std::vector<TokenId>> entries_;
+  struct Slot {                  // one cache line
+    uint64_t low = 0, high = 0;  // the piece's bytes; with its length they are unambiguous
+    uint16_t length = 0, id_count = 0;
+    std::array<TokenId, kMaxIds> ids{};
+  };
+  static_assert(sizeof(Slot) == 64);
+  static Slot KeyOf(absl::string_view piece);
+  static size_t IndexOf(const Slot& key);
+
+  std::vector<Slot> slots_;
 };
 
 }  // namespace trainyard::tokenizer

@@ -44,6 +44,8 @@ absl::StatusOr<ChatTemplateSpec> NamedChatTemplate(absl::string_view name,
 // {"begin", "roles": {"user": {"prefix", "suffix"}, ...}, "end_of_turn"}; `document` names it.
 absl::StatusOr<ChatTemplateSpec> ParseChatTemplate(const Json& json, absl::string_view document);
 Json ChatTemplateJson(const ChatTemplateSpec& spec);
+// The same as a Jinja template, for transformers.
+std::string ChatTemplateJinja(const ChatTemplateSpec& spec);
 
 // What a token of a rendered conversation is; bits.
 enum TokenFlags : uint8_t {

@@ -28,7 +28,7 @@ struct AddedToken {
 
 // Everything that defines a tokenizer.
 struct TokenizerParts {
-  // The bytes of each id; empty where no BPE token has the id (then an added token may).
+  // The bytes of each id; empty where no BPE token has the id. Create fills in added tokens.
   std::vector<std::string> token_bytes;
   std::vector<std::pair<TokenId, TokenId>> merges;  // in order of rank
   std::vector<AddedToken> added;
@@ -38,6 +38,7 @@ struct TokenizerParts {
 };
 
 enum class SpecialTokens { kKeep, kSkip };
+enum class AddedTokens { kAsText, kParse };
 
 // Immutable, thread-safe. Ids are 0 .. vocabulary_size() - 1.
 class Tokenizer {
@@ -68,18 +69,23 @@ class Tokenizer {
   const std::string& hash() const { return hash_; }
   const TokenizerParts& parts() const { return parts_; }
 
+  // Appends the ids of `text`; `cache`, which may be null, must serve this tokenizer alone.
+  void Append(absl::string_view text, AddedTokens added, PieceCache* cache,
+              std::vector<TokenId>* ids) const;
+
  private:
-  friend class Encoder;
   explicit Tokenizer(TokenizerParts parts) : parts_(std::move(parts)) {}
+  absl::Status Index();
   // The longest added token at the start of `text`, or null.
   const AddedToken* AddedAt(absl::string_view text) const;
+  void AppendText(absl::string_view text, PieceCache* cache, std::vector<TokenId>* ids) const;
 
   TokenizerParts parts_;
   BpeMerges merges_;
   std::unique_ptr<Pretokenizer> pretokenizer_;
   std::string hash_;
-  std::vector<const AddedToken*> added_by_length_;  // longest first
-  std::vector<bool> starts_added_;                  // by first byte
+  std::vector<AddedToken> added_by_length_;  // longest first
+  std::vector<bool> starts_added_;           // by first byte
   absl::flat_hash_map<std::string, TokenId> added_ids_;
   std::vector<bool> special_;  // by id
 };
@@ -88,18 +94,19 @@ class Tokenizer {
 // same ids as the tokenizer. Owned by one thread; the tokenizer must outlive it.
 class Encoder {
  public:
-  explicit Encoder(const Tokenizer& tokenizer);
+  explicit Encoder(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
   // Appends the ids of user text (special look-alikes stay text).
-  void Encode(absl::string_view text, std::vector<TokenId>* ids);
+  void Encode(absl::string_view text, std::vector<TokenId>* ids) {
+    tokenizer_.Append(text, AddedTokens::kAsText, &cache_, ids);
+  }
   // Appends the ids of trusted text (added tokens are found).
-  void EncodeWithAdded(absl::string_view text, std::vector<TokenId>* ids);
+  void EncodeWithAdded(absl::string_view text, std::vector<TokenId>* ids) {
+    tokenizer_.Append(text, AddedTokens::kParse, &cache_, ids);
+  }
 
  private:
-  void EncodePiece(absl::string_view piece, std::vector<TokenId>* ids);
-
   const Tokenizer& tokenizer_;
-  std::vector<absl::string_view> pieces_;
   PieceCache cache_;
 };
 
