@@ -67,7 +67,8 @@ def gate_rows(gates):
         if gate.get("low") is not None:
             interval = f"[{gate['low']:.3f}, {gate['high']:.3f}]"
         mark = "<span class=ok>holds</span>" if gate["ok"] else "<span class=no>fails</span>"
-        yield (f"<tr><td>{escape(gate['name'])}<td class=n>{gate['value']:.3f}<td class=n>{interval}"
+        yield (f"<tr><td>{escape(gate['name'])}<td class=n>{gate['value']:.3f}"
+               f"<td class=n>{interval}"
                f"<td class=n>{escape(gate['bound'])}<td>{mark}")
 
 
