@@ -15,8 +15,8 @@ namespace trainyard {
 enum class EndClass {
   kUnspecified = 0,
   kSucceeded = 1,
-  kUserError = 2,  // never retried
-  kNan = 3,        // non-finite loss or gradient; never retried
+  kUserError = 2,    // never retried
+  kNan = 3,          // non-finite loss or gradient; never retried
   kDeviceError = 4,
   kDiskFull = 5,
   kOutOfMemory = 6,
@@ -45,8 +45,6 @@ struct EndReason {
   int exit_code = 0;
   int signal = 0;
   int64_t peak_rss_bytes = 0;
-
-  bool operator==(const EndReason&) const = default;
 };
 
 // "USER_ERROR", ...
@@ -58,10 +56,10 @@ int ExitCodeOf(EndClass end_class);
 // The class an exit code stands for. A code outside the table is kInternal.
 EndClass EndClassOfExitCode(int exit_code);
 
-// What a failed status of a task means for its job: InvalidArgument, NotFound, PermissionDenied and
-// FailedPrecondition are the user's, ResourceExhausted a full disk, DataLoss a device or disk
-// error, Aborted a stale epoch (drained), Unavailable a lost peer, Cancelled cancelled,
-// DeadlineExceeded a hang, the rest internal.
+// What a failed status of a task means for its job: InvalidArgument, NotFound, PermissionDenied,
+// FailedPrecondition, AlreadyExists and OutOfRange are the user's, ResourceExhausted a full disk,
+// DataLoss a device or disk error, Aborted a stale epoch (drained), Unavailable a lost peer,
+// Cancelled cancelled, DeadlineExceeded a hang, the rest internal.
 EndClass EndClassOf(const absl::Status& status);
 
 }  // namespace trainyard

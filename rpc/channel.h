@@ -17,7 +17,7 @@ inline constexpr int kMaxMessageBytes = 64 << 20;
 
 struct ChannelOptions {
   int max_message_bytes = kMaxMessageBytes;
-  // A ping after this long without traffic, and the wait for its answer. Servers allow one every 10 s.
+  // A ping after this long without traffic, and the wait for its answer. Servers allow one in 10 s.
   absl::Duration keepalive = absl::Seconds(20);
   absl::Duration keepalive_timeout = absl::Seconds(10);
   // Longest pause between attempts to connect.

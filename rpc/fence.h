@@ -32,8 +32,8 @@ struct PresentedFence {
 };
 
 // Whether a call may pass. PermissionDenied: wrong job or secret, or none presented. Aborted: the
-// caller's epoch is over, it must exit. Unavailable: the caller's epoch is newer than ours, it tries
-// again until we are replaced.
+// caller's epoch is over, it must exit. Unavailable: the caller's epoch is newer than ours, it
+// tries again until we are replaced.
 absl::Status CheckFence(const JobFence& mine, const PresentedFence& presented);
 
 }  // namespace trainyard::rpc

@@ -107,9 +107,9 @@ class TaskSession {
   virtual absl::StatusOr<PeerSnapshot> WaitForPeers(
       const std::function<bool(const PeerSnapshot&)>& predicate, absl::Duration timeout) = 0;
 
-  // Called on the session's thread after each change of the peers, and once at once. Must not block
-  // and must not call back into the session. An empty function ends it; when OnPeersChanged returns,
-  // the former one is not running.
+  // Called on the session's thread after each change of the peers, and once at once. Must not
+  // block and must not call back into the session. An empty function ends it; when OnPeersChanged
+  // returns, the former one is not running.
   virtual void OnPeersChanged(std::function<void(const PeerSnapshot&)> callback) = 0;
 
   // The order to stop, once there is one.
@@ -129,8 +129,8 @@ class TaskSession {
   // Records the final outputs and makes the job SUCCEEDED. Tries again like CommitCheckpoint.
   virtual absl::Status FinishJob(const std::vector<Artifact>& outputs, absl::Duration timeout) = 0;
 
-  // Tells why the task ends and waits until the coordinator has it on disk. DeadlineExceeded: it may
-  // not have been heard. The caller then exits with ExitCodeOf(reason.end_class).
+  // Tells why the task ends and waits until the coordinator has it on disk. DeadlineExceeded: it
+  // may not have been heard. The caller then exits with ExitCodeOf(reason.end_class).
   virtual absl::Status End(const EndReason& reason, absl::Duration timeout) = 0;
 
   // For an error that no further work can survive (a lost peer, a poisoned device): logs the cause,

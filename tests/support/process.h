@@ -56,8 +56,8 @@ class Process {
   void Kill();
   // Everything it wrote so far.
   std::string Output() const;
-  // Waits until the output contains `text`. DeadlineExceeded, or FailedPrecondition when the process
-  // ended without it; both carry the output's tail.
+  // Waits until the output contains `text`. DeadlineExceeded, or FailedPrecondition when the
+  // process ended without it; both carry the output's tail.
   absl::Status WaitForOutput(absl::string_view text, absl::Duration timeout);
 
  private:
