@@ -49,21 +49,41 @@ struct AttendArgs {
   float* scores = nullptr;  // scratch, T rounded up to 16
 };
 
+// out[i] = exp((x[i] - max) * inverse_temperature), exactly 0 for x[i] = -inf.
+struct ExpSumArgs {
+  const float* x = nullptr;  // n
+  int n = 0;
+  float max = 0;
+  float inverse_temperature = 1;
+  float* out = nullptr;         // n; may be x
+  float* chunk_sums = nullptr;  // sum of each 256 neighbours of out
+};
+
+inline constexpr int kExpChunk = 256;
+
+struct LayerNormArgs {
+  const float* weight = nullptr;  // n
+  const float* bias = nullptr;    // n
+  int n = 0;
+  float eps = 0;
+};
+
 struct Fp32Kernels {
   const char* name;
   void (*gemm)(const GemmArgs& args);
   void (*attend)(const AttendArgs& args);
   // out = x / rms(x) * weight, rms over n with eps under the root (arXiv:1910.07467).
   void (*rms_norm)(const float* x, const float* weight, int n, float eps, float* out);
+  // out = (x - mean) / std * weight + bias (arXiv:1607.06450).
+  void (*layer_norm)(const LayerNormArgs& args, const float* x, float* out);
   // x[i] = silu(x[i]) * up[i].
   void (*silu_mul)(float* x, const float* up, int n);
   // x[i] = gelu(x[i]), tanh approximation (arXiv:1606.08415).
   void (*gelu_tanh)(float* x, int n);
   // The greatest of n >= 1 values; NaN when one of them is NaN.
   float (*row_max)(const float* x, int n);
-  // out[i] = exp((x[i] - max) * inverse_temperature), and 0 for x[i] = -inf; returns the sum of
-  // out in double over fp32 sums of 256 neighbours each. `out` may be `x`.
-  double (*exp_sum)(const float* x, int n, const float* max_and_inverse_temperature, float* out);
+  // Returns the sum of the chunk sums, taken in double, in order.
+  double (*exp_sum)(const ExpSumArgs& args);
 };
 
 // The table of one instruction set; null when it was not compiled in or this CPU lacks it.

@@ -15,16 +15,34 @@ PackedMatrix::PackedMatrix(int inner, int columns)
 void PackedMatrix::SetColumns(int begin, int count, const float* source, int64_t column_stride,
                               int64_t inner_stride) {
   TY_CHECK(begin >= 0 && begin + count <= columns_);
-  for (int c = begin; c < begin + count; ++c, source += column_stride) {
+  for (int done = 0; done < count;) {
+    const int column = begin + done;
+    const int width = std::min(count - done, kPanelColumns - column % kPanelColumns);
     float* target = panels_.data() +
-                    static_cast<int64_t>(c / kPanelColumns) * inner_ * kPanelColumns +
-                    c % kPanelColumns;
-    for (int k = 0; k < inner_; ++k) target[k * kPanelColumns] = source[k * inner_stride];
+                    static_cast<int64_t>(column / kPanelColumns) * inner_ * kPanelColumns +
+                    column % kPanelColumns;
+    const float* from = source + done * column_stride;
+    // A few k at a time, so that each cache line of a [N, K] source is read once while it is near.
+    constexpr int kStripe = 16;
+    for (int first = 0; first < inner_; first += kStripe) {
+      const int last = std::min(inner_, first + kStripe);
+      for (int c = 0; c < width; ++c) {
+        const float* line = from + c * column_stride;
+        for (int k = first; k < last; ++k) target[k * kPanelColumns + c] = line[k * inner_stride];
+      }
+    }
+    done += width;
   }
+}
+
+void PackedMatrix::CopyColumn(int column, float* out) const {
+  const float* source = panel(column / kPanelColumns) + column % kPanelColumns;
+  for (int k = 0; k < inner_; ++k) out[k] = source[k * kPanelColumns];
 }
 
 void Multiply(const Fp32Kernels& kernels, ThreadPool& pool, const MatrixRows& rows,
               const PackedMatrix& weight, const Addend& addend) {
+  if (rows.rows == 0) return;
   // An item should be worth about 50 us, or what the threads lose by waiting shows.
   constexpr int64_t kItemProducts = 1 << 20;
   constexpr int kItemRows = 96;
@@ -36,7 +54,7 @@ void Multiply(const Fp32Kernels& kernels, ThreadPool& pool, const MatrixRows& ro
       std::clamp<int>(static_cast<int>(kItemProducts / std::max<int64_t>(1, panel_products)), 1,
                       most);
   const int column_parts = (weight.panels() + panels_per_item - 1) / panels_per_item;
-  pool.ForEach(row_parts * column_parts, [&](int item) {
+  pool.ForEach(row_parts * column_parts, [&](int item, int) {
     const int row = item / column_parts * kItemRows;
     const int panel = item % column_parts * panels_per_item;
     const int column = panel * kPanelColumns;

@@ -23,6 +23,9 @@ class PackedMatrix {
   void SetColumns(int begin, int count, const float* source, int64_t column_stride,
                   int64_t inner_stride);
 
+  // out_K = column `column`: a row of a tied embedding.
+  void CopyColumn(int column, float* out) const;
+
   int inner() const { return inner_; }
   int columns() const { return columns_; }
   const float* panel(int index) const {

@@ -25,7 +25,7 @@ void Pause() {
 
 ThreadPool::ThreadPool(int threads) {
   TY_CHECK(threads >= 1);
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { WorkerLoop(); });
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { WorkerLoop(i); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -35,12 +35,12 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-bool ThreadPool::ClaimAndRun() {
+bool ThreadPool::ClaimAndRun(int thread) {
   const uint64_t seen = claim_.load(std::memory_order_acquire);
   if (NextItem(seen) >= ItemCount(seen)) return false;
   const uint64_t claim = claim_.fetch_add(1, std::memory_order_acq_rel);
   if (NextItem(claim) >= ItemCount(claim)) return false;
-  call_(context_, static_cast<int>(NextItem(claim)));
+  call_(context_, static_cast<int>(NextItem(claim)), thread);
   done_.fetch_add(1, std::memory_order_release);
   return true;
 }
@@ -54,7 +54,7 @@ void ThreadPool::Run(int count, Call call, const void* context) {
   claim_.store(region << (2 * kItemBits) | static_cast<uint64_t>(count) << kItemBits,
                std::memory_order_release);
   claim_.notify_all();
-  while (ClaimAndRun()) {
+  while (ClaimAndRun(0)) {
   }
   // A worker that was descheduled holds the last item: give it the core instead of spinning on.
   for (int spins = 0; done_.load(std::memory_order_acquire) < count; ++spins) {
@@ -66,9 +66,9 @@ void ThreadPool::Run(int count, Call call, const void* context) {
   }
 }
 
-void ThreadPool::WorkerLoop() {
+void ThreadPool::WorkerLoop(int thread) {
   while (!stopping_.load(std::memory_order_acquire)) {
-    while (ClaimAndRun()) {
+    while (ClaimAndRun(thread)) {
     }
     const uint64_t idle = claim_.load(std::memory_order_acquire);
     bool woken = NextItem(idle) < ItemCount(idle);

@@ -22,22 +22,26 @@ class ThreadPool {
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
-  // Calls body(i) once for each i in [0, count) and returns when all have returned. 0 <= count < 2^20.
+  // Calls body(item, thread) once for each item in [0, count) and returns when all have returned.
+  // `thread` in [0, threads()) says whose scratch memory may be used. 0 <= count < 2^19.
   template <typename Body>
   void ForEach(int count, const Body& body) {
     if (count <= 1 || workers_.empty()) {
-      for (int i = 0; i < count; ++i) body(i);
+      for (int item = 0; item < count; ++item) body(item, 0);
       return;
     }
-    Run(count, [](const void* context, int i) { (*static_cast<const Body*>(context))(i); }, &body);
+    const Call call = [](const void* context, int item, int thread) {
+      (*static_cast<const Body*>(context))(item, thread);
+    };
+    Run(count, call, &body);
   }
 
  private:
-  using Call = void (*)(const void* context, int item);
+  using Call = void (*)(const void* context, int item, int thread);
 
   void Run(int count, Call call, const void* context);
-  void WorkerLoop();
-  bool ClaimAndRun();
+  void WorkerLoop(int thread);
+  bool ClaimAndRun(int thread);
 
   Call call_ = nullptr;
   const void* context_ = nullptr;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/random.h"
 #include "kernels/packed_matrix.h"
@@ -120,13 +121,17 @@ TEST_P(Fp32KernelsTest, ElementwiseFunctionsMatchDouble) {
     const auto x = TestNumbers(8, n), weight = TestNumbers(9, n);
     double squares = 0;
     for (float value : x) squares += double{value} * value;
-    std::vector<float> normed(n), silu(n), gelu(n);
+    const double mean = std::accumulate(x.begin(), x.end(), 0.0) / n;
+    const double spread = std::sqrt(squares / n - mean * mean + 1e-5);
+    std::vector<float> normed(n), layer(n), silu(n), gelu(n);
     table_->rms_norm(x.data(), weight.data(), n, 1e-5f, normed.data());
+    table_->layer_norm({weight.data(), x.data(), n, 1e-5f}, x.data(), layer.data());
     for (int i = 0; i < n; ++i) silu[i] = gelu[i] = 12 * x[i];
     table_->silu_mul(silu.data(), weight.data(), n);
     table_->gelu_tanh(gelu.data(), n);
     for (int i = 0; i < n; ++i) {
       ASSERT_NEAR(normed[i], x[i] / std::sqrt(squares / n + 1e-5) * weight[i], 3e-6);
+      ASSERT_NEAR(layer[i], (x[i] - mean) / spread * weight[i] + x[i], 2e-5);
       const double wide = 12.0f * x[i];
       ASSERT_NEAR(silu[i], wide / (1 + std::exp(-wide)) * weight[i], 3e-6);
       const double u = 0.7978845608028654 * (wide + 0.044715 * wide * wide * wide);
@@ -142,12 +147,14 @@ TEST_P(Fp32KernelsTest, ExpSumIsTheSoftmaxDenominatorAndForbiddenTokensAreExactl
     if (n > 2) x[1] = -std::numeric_limits<float>::infinity();
     const float max = table_->row_max(x.data(), n);
     EXPECT_EQ(max, *std::max_element(x.begin(), x.end()));
-    const float parameters[2] = {max, 1 / 0.7f};
-    std::vector<float> out(n);
-    const double sum = table_->exp_sum(x.data(), n, parameters, out.data());
+    const float inverse = 1 / 0.7f;
+    std::vector<float> out(n), chunks((n + 255) / 256);
+    const double sum =
+        table_->exp_sum({x.data(), n, max, inverse, out.data(), chunks.data()});
+    EXPECT_EQ(sum, std::accumulate(chunks.begin(), chunks.end(), 0.0));
     double want = 0;
     for (int i = 0; i < n; ++i) {
-      const double e = std::exp((double{x[i]} - max) * parameters[1]);
+      const double e = std::exp((double{x[i]} - max) * inverse);
       want += e;
       ASSERT_NEAR(out[i], e, 2e-5 * e + 1e-37) << x[i];
     }

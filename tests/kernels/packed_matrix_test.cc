@@ -21,6 +21,19 @@ TEST(PackedMatrix, BothLayoutsOfASourceGiveTheSamePanels) {
   for (int i = 0; i < 2 * inner * kPanelColumns; ++i) ASSERT_EQ(a.panel(0)[i], b.panel(0)[i]);
 }
 
+TEST(PackedMatrix, AColumnComesBackAsItWentIn) {
+  const int inner = 19, columns = 70;
+  const auto weight_NK = TestNumbers(1, inner * columns);
+  PackedMatrix packed(inner, columns);
+  packed.SetColumns(0, 33, weight_NK.data(), inner, 1);
+  packed.SetColumns(33, 37, weight_NK.data() + 33 * inner, inner, 1);
+  std::vector<float> column(inner);
+  for (int c = 0; c < columns; ++c) {
+    packed.CopyColumn(c, column.data());
+    for (int k = 0; k < inner; ++k) ASSERT_EQ(column[k], weight_NK[c * inner + k]);
+  }
+}
+
 TEST(PackedMatrix, AProductHasTheSameBitsOnAnyNumberOfThreads) {
   const int rows = 200, inner = 64, columns = 500;
   const auto a = TestNumbers(2, rows * inner), w = TestNumbers(3, columns * inner);

@@ -13,7 +13,7 @@ TEST(ThreadPool, EveryItemRunsExactlyOnce) {
     for (int round = 0; round < 2000; ++round) {
       const int count = round % 23;
       std::vector<int> runs(count, 0);
-      pool.ForEach(count, [&](int i) { ++runs[i]; });
+      pool.ForEach(count, [&](int i, int) { ++runs[i]; });
       for (int i = 0; i < count; ++i) ASSERT_EQ(runs[i], 1) << round << " " << i;
     }
   }
@@ -23,8 +23,8 @@ TEST(ThreadPool, AnItemSeesWhatTheRegionBeforeWrote) {
   ThreadPool pool(3);
   std::vector<int> values(64, 0);
   for (int round = 0; round < 500; ++round) {
-    pool.ForEach(64, [&](int i) { values[i] = round; });
-    pool.ForEach(64, [&](int i) { ASSERT_EQ(values[63 - i], round); });
+    pool.ForEach(64, [&](int i, int) { values[i] = round; });
+    pool.ForEach(64, [&](int i, int) { ASSERT_EQ(values[63 - i], round); });
   }
 }
 

@@ -1,0 +1,451 @@
+#include "rollout/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "rollout/row_independence.h"
+
+namespace trainyard::rollout {
+namespace {
+
+constexpr int kLogitRows = 64;  // rows whose logits are in memory at once
+
+const kernels::Fp32Kernels& ChooseKernels(const EngineOptions& options) {
+  return options.kernels != nullptr ? *options.kernels : kernels::BestFp32Kernels();
+}
+
+bool Contains(absl::Span<const int32_t> ids, int32_t id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+bool SameShape(const model::ModelConfig& a, const model::ModelConfig& b) {
+  return a.family == b.family && a.vocab_size == b.vocab_size && a.width == b.width &&
+         a.ffn_width == b.ffn_width && a.layers == b.layers && a.heads == b.heads &&
+         a.kv_heads == b.kv_heads && a.head_width == b.head_width &&
+         a.max_positions == b.max_positions && a.rope_theta == b.rope_theta &&
+         a.norm_epsilon == b.norm_epsilon && a.tied_head == b.tied_head &&
+         a.qkv_bias == b.qkv_bias && a.qk_norm == b.qk_norm;
+}
+
+int BlockCount(const model::ModelConfig& config, const EngineOptions& options) {
+  const int64_t fitting =
+      options.cache_bytes / (BlockFloats(config) * static_cast<int64_t>(sizeof(float)));
+  const int64_t useful = int64_t{options.limits.max_running_sequences} *
+                         (BlocksFor(static_cast<int>(config.max_positions)) + 1);
+  return static_cast<int>(std::min(fitting, useful));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(std::shared_ptr<const PackedModel> model,
+                                                       EngineOptions options) {
+  const int blocks = BlockCount(model->config, options);
+  if (blocks < 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cache of ", options.cache_bytes, " bytes holds fewer than two blocks of ",
+                     BlockFloats(model->config) * sizeof(float), " bytes"));
+  }
+  if (options.threads < 1 || options.limits.max_step_tokens < 1 ||
+      options.limits.max_running_sequences < 1) {
+    return absl::InvalidArgumentError("threads, step tokens and running sequences must be >= 1");
+  }
+  std::unique_ptr<Engine> engine(new Engine(std::move(model), std::move(options), blocks));
+  TY_RETURN_IF_ERROR(CheckRowIndependence(*engine->model_, engine->kernels_, engine->threads_));
+  return engine;
+}
+
+Engine::Engine(std::shared_ptr<const PackedModel> model, EngineOptions options, int blocks)
+    : options_(std::move(options)),
+      kernels_(ChooseKernels(options_)),
+      model_(std::move(model)),
+      threads_(options_.threads),
+      pool_(blocks),
+      runner_(model_->config, blocks, kernels_, threads_) {
+  const int vocabulary = static_cast<int>(model_->config.vocab_size);
+  for (int i = 0; i < options_.threads; ++i) samplers_.emplace_back(kernels_, vocabulary);
+}
+
+absl::Status Engine::CheckRoom(uint64_t ticket, int samples) const {
+  int waiting = samples;
+  for (const auto& sequence : sequences_) {
+    if (sequence->ticket == ticket) {
+      return absl::AlreadyExistsError(absl::StrCat("ticket ", ticket, " is in use"));
+    }
+    if (!sequence->running) waiting += sequence->width;
+  }
+  if (waiting > options_.max_waiting_sequences) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "queue is full: ", waiting - samples, " samples wait, the limit is ",
+        options_.max_waiting_sequences, "; try again later or another server"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::CheckTokens(absl::Span<const int32_t> ids) const {
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0 || ids[i] >= model_->config.vocab_size) {
+      return absl::InvalidArgumentError(absl::StrCat("token_ids[", i, "] is ", ids[i],
+                                                     ": the model has ids 0..",
+                                                     model_->config.vocab_size - 1));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Engine::CheckRequest(const GenerateRequest& request) const {
+  const int64_t context = model_->config.max_positions;
+  TY_RETURN_IF_ERROR(
+      ValidateSampling(request.sampling, static_cast<int>(model_->config.vocab_size)));
+  if (!request.sampling.stop_strings.empty() && options_.token_bytes.empty()) {
+    return absl::InvalidArgumentError(
+        "sampling.stop_strings need a tokenizer, and this server has none; use end_ids");
+  }
+  if (request.prompt_ids.empty()) return absl::InvalidArgumentError("the prompt has no tokens");
+  if (static_cast<int64_t>(request.prompt_ids.size()) >= context) {
+    return absl::InvalidArgumentError(absl::StrCat("the prompt has ", request.prompt_ids.size(),
+                                                   " tokens, the model's context is ", context,
+                                                   ": shorten the prompt"));
+  }
+  if (request.n < 1 || request.n > options_.limits.max_running_sequences) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "n is ", request.n, ": must be in 1..", options_.limits.max_running_sequences));
+  }
+  const int prompt = static_cast<int>(request.prompt_ids.size());
+  const int longest =
+      static_cast<int>(std::min<int64_t>(context, int64_t{prompt} + request.sampling.max_new_tokens));
+  const int needed = std::max(BlocksFor(longest) + 1, BlocksFor(prompt) + request.n);
+  if (needed > pool_.total()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the request needs ", needed, " cache blocks of ", kBlockTokens, " tokens, there are ",
+        pool_.total(), ": fewer samples, fewer tokens or a larger cache"));
+  }
+  return CheckTokens(request.prompt_ids);
+}
+
+absl::Status Engine::Add(GenerateRequest request) {
+  TY_RETURN_IF_ERROR(CheckRequest(request));
+  TY_RETURN_IF_ERROR(CheckRoom(request.ticket, request.n));
+  auto sequence = std::make_unique<Sequence>();
+  sequence->ticket = request.ticket;
+  sequence->tokens = request.prompt_ids;
+  sequence->prompt_tokens = static_cast<int>(request.prompt_ids.size());
+  sequence->sample = request.first_sample;
+  sequence->width = request.n;
+  sequence->model = model_;
+  sequence->request = std::make_shared<const GenerateRequest>(std::move(request));
+  sequences_.push_back(std::move(sequence));
+  return absl::OkStatus();
+}
+
+absl::Status Engine::Add(ScoreRequest request) {
+  const int64_t context = model_->config.max_positions;
+  request.sampling.max_new_tokens = std::max(request.sampling.min_new_tokens, 1);
+  TY_RETURN_IF_ERROR(
+      ValidateSampling(request.sampling, static_cast<int>(model_->config.vocab_size)));
+  const int64_t size = static_cast<int64_t>(request.token_ids.size());
+  if (size > context || BlocksFor(static_cast<int>(size)) + 1 > pool_.total()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the sequence has ", size, " tokens: the model's context is ", context,
+        " and the cache holds ", pool_.total() * kBlockTokens));
+  }
+  if (request.begin < 1 || request.begin >= size) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("begin is ", request.begin, ": must be in 1..", size - 1));
+  }
+  TY_RETURN_IF_ERROR(CheckTokens(request.token_ids));
+  TY_RETURN_IF_ERROR(CheckRoom(request.ticket, 1));
+  auto sequence = std::make_unique<Sequence>();
+  sequence->ticket = request.ticket;
+  sequence->scoring = true;
+  sequence->tokens = request.token_ids;
+  sequence->prompt_tokens = request.begin;
+  sequence->model = model_;
+  sequence->score = std::make_shared<const ScoreRequest>(std::move(request));
+  sequences_.push_back(std::move(sequence));
+  return absl::OkStatus();
+}
+
+int Engine::Cancel(uint64_t ticket) {
+  int samples = 0;
+  sequences_.remove_if([&](const std::unique_ptr<Sequence>& sequence) {
+    if (sequence->ticket != ticket) return false;
+    samples += sequence->width;
+    ReleaseAll(pool_, sequence->blocks);
+    return true;
+  });
+  return samples;
+}
+
+int Engine::AbortAll(const absl::Status& why) {
+  int samples = 0;
+  for (auto& sequence : sequences_) {
+    samples += sequence->width;
+    Finish(*sequence, FinishReason::kAborted, why);
+  }
+  EraseFinished();
+  return samples;
+}
+
+absl::Status Engine::Swap(std::shared_ptr<const PackedModel> model) {
+  if (!SameShape(model->config, model_->config)) {
+    return absl::InvalidArgumentError("the new weights have another model configuration");
+  }
+  int finishing = 0;
+  for (const auto& sequence : sequences_) finishing += sequence->model != model_;
+  if (finishing > 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(finishing, " sequences still finish on the version before ", model_->version,
+                     ": swap again when they have ended"));
+  }
+  const absl::Status aborted = absl::AbortedError(absl::StrCat(
+      "policy version ", model_->version, " was replaced by ", model->version));
+  for (auto& sequence : sequences_) {
+    const OnSwap mode = sequence->scoring ? OnSwap::kFinishOld : sequence->request->on_swap;
+    if (mode == OnSwap::kContinueNew) {
+      Restart(*sequence);
+      sequence->model = model;
+    } else if (mode == OnSwap::kAbortPartial) {
+      Finish(*sequence, FinishReason::kAborted, aborted);
+    }
+  }
+  EraseFinished();
+  model_ = std::move(model);
+  return absl::OkStatus();
+}
+
+Plan Engine::MakePlan(absl::Duration now, absl::Span<Sequence* const> order) const {
+  std::vector<SequenceLengths> lengths;
+  lengths.reserve(order.size());
+  for (const Sequence* sequence : order) {
+    SequenceLengths entry;
+    entry.running = sequence->running;
+    entry.tokens = sequence->wanted();
+    entry.computed = sequence->computed;
+    entry.width = sequence->width;
+    entry.held_blocks = static_cast<int>(sequence->blocks.size());
+    entry.exclusive_blocks = ExclusiveBlocks(pool_, sequence->blocks);
+    const int tail = sequence->computed / kBlockTokens;
+    entry.shared_tail =
+        tail < entry.held_blocks && pool_.references(sequence->blocks[tail]) > 1;
+    entry.deadline = sequence->deadline();
+    lengths.push_back(entry);
+  }
+  return Schedule({lengths, pool_.free(), now}, options_.limits);
+}
+
+void Engine::Restart(Sequence& sequence) {
+  ReleaseAll(pool_, sequence.blocks);
+  sequence.computed = 0;
+  sequence.running = false;
+}
+
+void Engine::Apply(const Plan& plan, absl::Span<Sequence* const> order) {
+  for (int index : plan.expired) {
+    Finish(*order[index], FinishReason::kAborted,
+           absl::DeadlineExceededError(absl::StrCat("the request's deadline passed after ",
+                                                    order[index]->new_tokens(), " new tokens")));
+  }
+  for (int index : plan.preempted) Restart(*order[index]);
+  for (int index : plan.admitted) order[index]->running = true;
+  preemptions_ += static_cast<int64_t>(plan.preempted.size());
+  result_.wait_reason = plan.wait_reason;
+}
+
+StepResult Engine::Step(absl::Duration now) {
+  std::vector<Sequence*> order;
+  order.reserve(sequences_.size());
+  for (const auto& sequence : sequences_) order.push_back(sequence.get());
+  const Plan plan = MakePlan(now, order);
+  Apply(plan, order);
+  // At most two models at a time: the present one and the one that sequences still finish on.
+  std::vector<PlannedRun> present, old;
+  for (const PlannedRun& run : plan.runs) {
+    (order[run.sequence]->model == model_ ? present : old).push_back(run);
+  }
+  if (!old.empty()) RunModel(order[old[0].sequence]->model, old, order);
+  if (!present.empty()) RunModel(model_, present, order);
+  EraseFinished();
+  return std::exchange(result_, StepResult());
+}
+
+void Engine::RunModel(std::shared_ptr<const PackedModel> model, absl::Span<const PlannedRun> runs,
+                      absl::Span<Sequence* const> order) {
+  Batch batch;
+  for (const PlannedRun& run : runs) AddRows(*order[run.sequence], run.tokens, &batch);
+  result_.computed_tokens += static_cast<int>(batch.token_ids.size());
+  runner_.Run(*model, {batch.token_ids, batch.positions, batch.sequences, batch.tables});
+  ReadLogits(*model, batch);
+}
+
+void Engine::AddRows(Sequence& sequence, int count, Batch* batch) {
+  const auto copy = Reserve(pool_, sequence.blocks, {sequence.computed, count});
+  if (copy.has_value()) runner_.CopyBlock(*copy);
+  const int32_t table = static_cast<int32_t>(batch->tables.size());
+  batch->tables.push_back(&sequence.blocks);
+  const int last = static_cast<int>(sequence.tokens.size()) - 1;
+  for (int position = sequence.computed; position < sequence.computed + count; ++position) {
+    const int32_t row = static_cast<int32_t>(batch->token_ids.size());
+    batch->token_ids.push_back(sequence.tokens[position]);
+    batch->positions.push_back(position);
+    batch->sequences.push_back(table);
+    if (sequence.scoring && position + 1 >= sequence.prompt_tokens) {
+      batch->logit_rows.push_back({&sequence, row, sequence.tokens[position + 1],
+                                   position + 1 - sequence.prompt_tokens});
+    } else if (!sequence.scoring && position == last) {
+      batch->logit_rows.push_back({&sequence, row, 0, sequence.new_tokens()});
+    }
+  }
+  sequence.computed += count;
+}
+
+void Engine::ReadLogits(const PackedModel& model, const Batch& batch) {
+  const int64_t vocabulary = model.config.vocab_size;
+  const absl::Span<const LogitRow> all(batch.logit_rows);
+  for (size_t first = 0; first < all.size(); first += kLogitRows) {
+    const auto rows = all.subspan(first, kLogitRows);
+    std::vector<int32_t> run_rows;
+    for (const LogitRow& row : rows) run_rows.push_back(row.run_row);
+    logits_MV_.resize(rows.size() * vocabulary);
+    runner_.Logits(model, run_rows, logits_MV_.data());
+    std::vector<RowOutcome> outcomes(rows.size());
+    threads_.ForEach(static_cast<int>(rows.size()), [&](int i, int thread) {
+      outcomes[i] = ReadRow(rows[i], samplers_[thread], logits_MV_.data() + i * vocabulary);
+    });
+    for (size_t i = 0; i < rows.size(); ++i) Postprocess(rows[i], std::move(outcomes[i]));
+  }
+}
+
+Engine::RowOutcome Engine::ReadRow(const LogitRow& row, Sampler& sampler, float* logits_V) const {
+  const Sequence& sequence = *row.sequence;
+  RowOutcome outcome;
+  if (sequence.scoring) {
+    auto score = sampler.Score(sequence.score->sampling, row.position, row.token, logits_V);
+    outcome.status = score.status();
+    if (score.ok()) outcome.logprob = *score;
+    return outcome;
+  }
+  const GenerateRequest& request = *sequence.request;
+  for (int i = 0; i < sequence.width && outcome.status.ok(); ++i) {
+    const DrawKey key = {request.seed, request.row, sequence.sample + i, row.position};
+    auto choice = sampler.Choose(request.sampling, key, logits_V);
+    outcome.status = choice.status();
+    if (choice.ok()) outcome.choices.push_back(*std::move(choice));
+  }
+  return outcome;
+}
+
+void Engine::Postprocess(const LogitRow& row, RowOutcome outcome) {
+  Sequence& sequence = *row.sequence;
+  if (sequence.finished) return;
+  if (!outcome.status.ok()) {
+    const absl::Status error = Annotate(
+        outcome.status, absl::StrCat("policy version ", sequence.model->version));
+    Finish(sequence, FinishReason::kAborted, error);
+  } else if (!sequence.scoring) {
+    result_.new_tokens += sequence.width;
+    ForkSamples(sequence, outcome.choices);
+  } else {
+    sequence.scored.push_back(outcome.logprob);
+    if (sequence.scored.size() + sequence.prompt_tokens == sequence.tokens.size()) {
+      Finish(sequence, FinishReason::kLength, absl::OkStatus());
+    }
+  }
+}
+
+void Engine::ForkSamples(Sequence& leader, absl::Span<const TokenChoice> choices) {
+  std::vector<Sequence*> samples = {&leader};
+  if (leader.width > 1) {
+    auto place = std::find_if(sequences_.begin(), sequences_.end(),
+                              [&](const auto& entry) { return entry.get() == &leader; });
+    ++place;
+    for (int i = 1; i < leader.width; ++i) {
+      auto sample = std::make_unique<Sequence>(leader);
+      sample->sample = leader.sample + i;
+      sample->width = 1;
+      sample->blocks = Fork(pool_, leader.blocks);
+      samples.push_back(sample.get());
+      sequences_.insert(place, std::move(sample));
+    }
+    leader.width = 1;
+  }
+  for (size_t i = 0; i < samples.size(); ++i) Accept(*samples[i], choices[i]);
+}
+
+void Engine::Accept(Sequence& sequence, const TokenChoice& choice) {
+  const SamplingParameters& sampling = sequence.request->sampling;
+  Completion& result = sequence.result;
+  const int index = sequence.new_tokens();
+  const int64_t version = sequence.model->version;
+  if (result.spans.empty() || result.spans.back().version != version) {
+    result.spans.push_back({index, index, version});
+  }
+  result.spans.back().end = index + 1;
+  sequence.tokens.push_back(choice.id);
+  result.logprobs.push_back(choice.logprob);
+  result.log_kept_mass.push_back(choice.log_kept_mass);
+  if (sampling.top_logprobs > 0) result.top.push_back(choice.top);
+  if (!sampling.ignore_eos && Contains(sampling.end_ids, choice.id)) {
+    Finish(sequence, FinishReason::kEnd, absl::OkStatus());
+  } else if (HitsStopString(sequence, choice.id)) {
+    Finish(sequence, FinishReason::kStop, absl::OkStatus());
+  } else if (sequence.new_tokens() == sampling.max_new_tokens ||
+             static_cast<int64_t>(sequence.tokens.size()) == model_->config.max_positions) {
+    Finish(sequence, FinishReason::kLength, absl::OkStatus());
+  }
+}
+
+bool Engine::HitsStopString(Sequence& sequence, int32_t id) const {
+  const std::vector<std::string>& stops = sequence.request->sampling.stop_strings;
+  if (stops.empty()) return false;
+  size_t longest = 0;
+  for (const std::string& stop : stops) longest = std::max(longest, stop.size());
+  if (id < static_cast<int32_t>(options_.token_bytes.size())) {
+    sequence.text_tail += options_.token_bytes[id];
+  }
+  for (const std::string& stop : stops) {
+    if (sequence.text_tail.find(stop) != std::string::npos) return true;
+  }
+  if (sequence.text_tail.size() >= longest) {
+    sequence.text_tail.erase(0, sequence.text_tail.size() - (longest - 1));
+  }
+  return false;
+}
+
+void Engine::Finish(Sequence& sequence, FinishReason reason, const absl::Status& error) {
+  sequence.finished = true;
+  ReleaseAll(pool_, sequence.blocks);
+  if (sequence.scoring) {
+    result_.scores.push_back(
+        {sequence.ticket, error, std::move(sequence.scored), sequence.model->version});
+    return;
+  }
+  Completion result = std::move(sequence.result);
+  result.ticket = sequence.ticket;
+  result.row = sequence.request->row;
+  result.token_ids.assign(sequence.tokens.begin() + sequence.prompt_tokens, sequence.tokens.end());
+  result.finish = reason;
+  result.error = error;
+  for (int i = 0; i < sequence.width; ++i) {
+    result.sample = sequence.sample + i;
+    result_.completions.push_back(result);
+  }
+}
+
+void Engine::EraseFinished() {
+  sequences_.remove_if([](const std::unique_ptr<Sequence>& s) { return s->finished; });
+}
+
+EngineLoad Engine::Load() const {
+  EngineLoad load;
+  for (const auto& sequence : sequences_) {
+    (sequence->running ? load.running : load.waiting) += sequence->width;
+  }
+  load.free_blocks = pool_.free();
+  load.total_blocks = pool_.total();
+  load.preemptions = preemptions_;
+  return load;
+}
+
+}  // namespace trainyard::rollout

@@ -1,0 +1,316 @@
+#include "rollout/packed_model.h"
+
+#include <cstring>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/types/span.h"
+#include "base/atomic_file.h"
+#include "base/json.h"
+#include "base/status.h"
+
+namespace trainyard::rollout {
+namespace {
+
+using checkpoint::DType;
+
+class DirectorySource : public TensorSource {
+ public:
+  absl::Status AddFile(const std::string& path) {
+    TY_ASSIGN_OR_RETURN(auto file, checkpoint::SafetensorsFile::Open(path));
+    for (const checkpoint::TensorEntry& entry : file->tensors()) {
+      tensors_[entry.name] = {entry.dtype, entry.shape, file->Bytes(entry)};
+    }
+    files_.push_back(std::move(file));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<TensorView> Find(const std::string& name) const override {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end()) return absl::NotFoundError(absl::StrCat("no tensor ", name));
+    return found->second;
+  }
+
+ private:
+  std::vector<std::unique_ptr<checkpoint::SafetensorsFile>> files_;
+  absl::flat_hash_map<std::string, TensorView> tensors_;
+};
+
+void WidenBf16(absl::string_view bytes, float* out) {
+  const size_t count = bytes.size() / 2;
+  for (size_t i = 0; i < count; ++i) {
+    uint16_t half;
+    std::memcpy(&half, bytes.data() + 2 * i, 2);
+    const uint32_t bits = uint32_t{half} << 16;
+    std::memcpy(out + i, &bits, 4);
+  }
+}
+
+float WidenF16(uint16_t half) {
+  const uint32_t sign = uint32_t{half & 0x8000u} << 16;
+  const uint32_t exponent = half >> 10 & 0x1f, mantissa = half & 0x3ff;
+  float value;
+  if (exponent == 0) {
+    value = static_cast<float>(mantissa) * 0x1p-24f;
+    return sign != 0 ? -value : value;
+  }
+  const uint32_t bits =
+      sign | (exponent == 31 ? 0x7f800000u : (exponent + 112) << 23) | mantissa << 13;
+  std::memcpy(&value, &bits, 4);
+  return value;
+}
+
+// Tensors of one source as fp32, checked against the shapes they must have.
+class Reader {
+ public:
+  Reader(const TensorSource& source, std::vector<std::string> prefixes)
+      : source_(source), prefixes_(std::move(prefixes)) {}
+
+  // Valid until the next call. The name is tried under each prefix.
+  absl::StatusOr<const float*> Read(const std::string& name, absl::Span<const int64_t> shape) {
+    TY_ASSIGN_OR_RETURN(const TensorView view, FindAny(name));
+    if (absl::Span<const int64_t>(view.shape) != shape) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor ", name, " has shape [", absl::StrJoin(view.shape, ", "),
+                       "], the config needs [", absl::StrJoin(shape, ", "), "]"));
+    }
+    int64_t count = 1;
+    for (int64_t size : shape) count *= size;
+    if (view.bytes.size() != count * checkpoint::DTypeSizeBytes(view.dtype)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("tensor ", name, " has ", view.bytes.size(), " bytes for ", count, " x ",
+                       checkpoint::DTypeName(view.dtype)));
+    }
+    return Widen(name, view, count);
+  }
+
+  absl::Status ReadVector(const std::string& name, int64_t size, std::vector<float>* out) {
+    TY_ASSIGN_OR_RETURN(const float* from, Read(name, {size}));
+    out->assign(from, from + size);
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::StatusOr<TensorView> FindAny(const std::string& name) const {
+    for (const std::string& prefix : prefixes_) {
+      auto view = source_.Find(prefix + name);
+      if (!absl::IsNotFound(view.status())) return view;
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("tensor ", prefixes_[0], name, " is missing from the weights"));
+  }
+
+  absl::StatusOr<const float*> Widen(const std::string& name, const TensorView& view,
+                                     int64_t count) {
+    const bool aligned = reinterpret_cast<uintptr_t>(view.bytes.data()) % alignof(float) == 0;
+    if (view.dtype == DType::kF32 && aligned) {
+      return reinterpret_cast<const float*>(view.bytes.data());
+    }
+    widened_.resize(count);
+    switch (view.dtype) {
+      case DType::kF32:
+        std::memcpy(widened_.data(), view.bytes.data(), view.bytes.size());
+        break;
+      case DType::kBF16:
+        WidenBf16(view.bytes, widened_.data());
+        break;
+      case DType::kF16:
+        for (int64_t i = 0; i < count; ++i) {
+          uint16_t half;
+          std::memcpy(&half, view.bytes.data() + 2 * i, 2);
+          widened_[i] = WidenF16(half);
+        }
+        break;
+      case DType::kF64:
+        for (int64_t i = 0; i < count; ++i) {
+          double wide;
+          std::memcpy(&wide, view.bytes.data() + 8 * i, 8);
+          widened_[i] = static_cast<float>(wide);
+        }
+        break;
+      default:
+        return absl::InvalidArgumentError(absl::StrCat(
+            "tensor ", name, " is ", checkpoint::DTypeName(view.dtype),
+            ": weights must be F32, BF16, F16 or F64"));
+    }
+    return widened_.data();
+  }
+
+  const TensorSource& source_;
+  const std::vector<std::string> prefixes_;
+  std::vector<float> widened_;
+};
+
+// Where a part of a fused product comes from.
+struct Part {
+  std::string name;
+  int64_t columns = 0;
+};
+
+enum class Layout { kOutIn, kInOut };
+
+absl::Status PackParts(Reader& reader, Layout layout, absl::Span<const Part> parts,
+                       PackedLinear* linear) {
+  int64_t columns = 0;
+  for (const Part& part : parts) columns += part.columns;
+  const int64_t inner = linear->matrix.inner();
+  linear->matrix = kernels::PackedMatrix(static_cast<int>(inner), static_cast<int>(columns));
+  int begin = 0;
+  for (const Part& part : parts) {
+    const int count = static_cast<int>(part.columns);
+    if (layout == Layout::kOutIn) {
+      TY_ASSIGN_OR_RETURN(const float* from, reader.Read(part.name, {part.columns, inner}));
+      linear->matrix.SetColumns(begin, count, from, inner, 1);
+    } else {
+      TY_ASSIGN_OR_RETURN(const float* from, reader.Read(part.name, {inner, part.columns}));
+      linear->matrix.SetColumns(begin, count, from, 1, part.columns);
+    }
+    begin += count;
+  }
+  return absl::OkStatus();
+}
+
+PackedLinear WithInner(int64_t inner) {
+  PackedLinear linear;
+  linear.matrix = kernels::PackedMatrix(static_cast<int>(inner), 0);
+  return linear;
+}
+
+absl::Status PackLlamaLayer(const model::ModelConfig& c, const std::string& prefix, Reader& reader,
+                            PackedLayer* layer) {
+  const std::string attention = prefix + "self_attn.";
+  const int64_t queries = c.heads * c.head_width, keys = c.kv_heads * c.head_width;
+  TY_RETURN_IF_ERROR(reader.ReadVector(prefix + "input_layernorm.weight", c.width,
+                                       &layer->attention_norm.weight));
+  layer->qkv = WithInner(c.width);
+  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn,
+                               {{attention + "q_proj.weight", queries},
+                                {attention + "k_proj.weight", keys},
+                                {attention + "v_proj.weight", keys}},
+                               &layer->qkv));
+  if (c.qkv_bias) {
+    for (const Part& part : {Part{"q_proj.bias", queries}, {"k_proj.bias", keys},
+                             {"v_proj.bias", keys}}) {
+      std::vector<float> bias;
+      TY_RETURN_IF_ERROR(reader.ReadVector(attention + part.name, part.columns, &bias));
+      layer->qkv.bias.insert(layer->qkv.bias.end(), bias.begin(), bias.end());
+    }
+  }
+  if (c.qk_norm) {
+    TY_RETURN_IF_ERROR(
+        reader.ReadVector(attention + "q_norm.weight", c.head_width, &layer->query_norm));
+    TY_RETURN_IF_ERROR(
+        reader.ReadVector(attention + "k_norm.weight", c.head_width, &layer->key_norm));
+  }
+  layer->out = WithInner(queries);
+  TY_RETURN_IF_ERROR(
+      PackParts(reader, Layout::kOutIn, {{attention + "o_proj.weight", c.width}}, &layer->out));
+  TY_RETURN_IF_ERROR(reader.ReadVector(prefix + "post_attention_layernorm.weight", c.width,
+                                       &layer->mlp_norm.weight));
+  layer->up = WithInner(c.width);
+  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn,
+                               {{prefix + "mlp.gate_proj.weight", c.ffn_width},
+                                {prefix + "mlp.up_proj.weight", c.ffn_width}},
+                               &layer->up));
+  layer->down = WithInner(c.ffn_width);
+  return PackParts(reader, Layout::kOutIn, {{prefix + "mlp.down_proj.weight", c.width}},
+                   &layer->down);
+}
+
+absl::Status PackGpt2Linear(Reader& reader, const std::string& name, int64_t inner,
+                            int64_t columns, PackedLinear* linear) {
+  *linear = WithInner(inner);
+  TY_RETURN_IF_ERROR(
+      PackParts(reader, Layout::kInOut, {{name + ".weight", columns}}, linear));
+  return reader.ReadVector(name + ".bias", columns, &linear->bias);
+}
+
+absl::Status PackGpt2Norm(Reader& reader, const std::string& name, int64_t width,
+                          PackedNorm* norm) {
+  TY_RETURN_IF_ERROR(reader.ReadVector(name + ".weight", width, &norm->weight));
+  return reader.ReadVector(name + ".bias", width, &norm->bias);
+}
+
+absl::Status PackGpt2Layer(const model::ModelConfig& c, const std::string& prefix, Reader& reader,
+                           PackedLayer* layer) {
+  TY_RETURN_IF_ERROR(PackGpt2Norm(reader, prefix + "ln_1", c.width, &layer->attention_norm));
+  TY_RETURN_IF_ERROR(
+      PackGpt2Linear(reader, prefix + "attn.c_attn", c.width, 3 * c.width, &layer->qkv));
+  TY_RETURN_IF_ERROR(
+      PackGpt2Linear(reader, prefix + "attn.c_proj", c.width, c.width, &layer->out));
+  TY_RETURN_IF_ERROR(PackGpt2Norm(reader, prefix + "ln_2", c.width, &layer->mlp_norm));
+  TY_RETURN_IF_ERROR(
+      PackGpt2Linear(reader, prefix + "mlp.c_fc", c.width, c.ffn_width, &layer->up));
+  return PackGpt2Linear(reader, prefix + "mlp.c_proj", c.ffn_width, c.width, &layer->down);
+}
+
+absl::Status PackEnds(Reader& reader, bool gpt2, PackedModel* packed) {
+  const model::ModelConfig& c = packed->config;
+  const std::string embedding = gpt2 ? "wte.weight" : "model.embed_tokens.weight";
+  packed->lm_head = WithInner(c.width);
+  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn,
+                               {{c.tied_head ? embedding : "lm_head.weight", c.vocab_size}},
+                               &packed->lm_head));
+  if (!c.tied_head) {
+    TY_ASSIGN_OR_RETURN(const float* from, reader.Read(embedding, {c.vocab_size, c.width}));
+    packed->token_embedding_VD.assign(from, from + c.vocab_size * c.width);
+  }
+  if (!gpt2) return reader.ReadVector("model.norm.weight", c.width, &packed->final_norm.weight);
+  TY_ASSIGN_OR_RETURN(const float* from, reader.Read("wpe.weight", {c.max_positions, c.width}));
+  packed->position_embedding_PD.assign(from, from + c.max_positions * c.width);
+  return PackGpt2Norm(reader, "ln_f", c.width, &packed->final_norm);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<TensorSource>> OpenModelDirectory(const std::string& directory) {
+  auto source = std::make_unique<DirectorySource>();
+  const absl::Status single = source->AddFile(directory + "/model.safetensors");
+  if (single.ok()) return source;
+  if (!absl::IsNotFound(single)) return single;
+  const std::string index_path = directory + "/model.safetensors.index.json";
+  auto index = ReadJsonFile(index_path);
+  if (!index.ok()) {
+    return Annotate(single, absl::StrCat(directory, " holds neither model.safetensors nor its "
+                                                    "index"));
+  }
+  TY_ASSIGN_OR_RETURN(const Json* map, JsonReader(*index, index_path).Object("weight_map"));
+  std::vector<std::string> added;
+  for (const auto& [tensor, file] : map->items()) {
+    if (!file.is_string() || file.get<std::string>().find('/') != std::string::npos) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(index_path, ": weight_map of ", tensor, " is not a file beside it"));
+    }
+    const std::string name = file.get<std::string>();
+    if (std::find(added.begin(), added.end(), name) != added.end()) continue;
+    TY_RETURN_IF_ERROR(source->AddFile(absl::StrCat(directory, "/", name)));
+    added.push_back(name);
+  }
+  return source;
+}
+
+absl::StatusOr<std::shared_ptr<PackedModel>> PackModel(const model::ModelConfig& config,
+                                                       const TensorSource& source) {
+  TY_RETURN_IF_ERROR(model::ValidateConfig(config));
+  if (config.head != model::Head::kLm) {
+    return absl::InvalidArgumentError(
+        "the model has a scalar head (a reward model); generation needs a language model");
+  }
+  const bool gpt2 = config.family == model::Family::kGpt2;
+  Reader reader(source, gpt2 ? std::vector<std::string>{"transformer.", ""}
+                             : std::vector<std::string>{""});
+  auto packed = std::make_shared<PackedModel>();
+  packed->config = config;
+  packed->layers.resize(config.layers);
+  for (int64_t i = 0; i < config.layers; ++i) {
+    const std::string prefix = absl::StrCat(gpt2 ? "h." : "model.layers.", i, ".");
+    TY_RETURN_IF_ERROR(gpt2 ? PackGpt2Layer(config, prefix, reader, &packed->layers[i])
+                            : PackLlamaLayer(config, prefix, reader, &packed->layers[i]));
+  }
+  TY_RETURN_IF_ERROR(PackEnds(reader, gpt2, packed.get()));
+  return packed;
+}
+
+}  // namespace trainyard::rollout
