@@ -1,20 +1,15 @@
-// A tensor with the name it has in a model or a checkpoint.
+// Tensors with the names they have in a model or a checkpoint, sharing storage with their owner.
 
 #ifndef TRAINYARD_WORKER_NAMED_TENSOR_H_
 #define TRAINYARD_WORKER_NAMED_TENSOR_H_
 
-#include <ATen/core/Tensor.h>
-
-#include <string>
 #include <vector>
+
+#include "checkpoint/tensor_io.h"
 
 namespace trainyard::worker {
 
-struct NamedTensor {
-  std::string name;
-  at::Tensor tensor;  // shares its storage with the owner's
-};
-
+using checkpoint::NamedTensor;
 using NamedTensors = std::vector<NamedTensor>;
 
 }  // namespace trainyard::worker

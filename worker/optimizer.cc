@@ -118,9 +118,7 @@ NamedTensors AdamW::State() const {
   NamedTensors state;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     const std::string& name = parameters_[i].name;
-    if (!OwnMaster(parameters_[i].tensor)) {
-      state.push_back({absl::StrCat("master.", name), masters_[i]});
-    }
+    state.push_back({name, masters_[i]});
     state.push_back({absl::StrCat("exp_avg.", name), exp_avgs_[i]});
     state.push_back({absl::StrCat("exp_avg_sq.", name), exp_avg_sqs_[i]});
   }
@@ -131,13 +129,6 @@ void AdamW::MastersChanged() {
   c10::NoGradGuard no_grad;
   for (size_t i = 0; i < parameters_.size(); ++i) {
     if (!OwnMaster(parameters_[i].tensor)) parameters_[i].tensor.detach().copy_(masters_[i]);
-  }
-}
-
-void AdamW::ParametersChanged() {
-  c10::NoGradGuard no_grad;
-  for (size_t i = 0; i < parameters_.size(); ++i) {
-    if (!OwnMaster(parameters_[i].tensor)) masters_[i].copy_(parameters_[i].tensor.detach());
   }
 }
 

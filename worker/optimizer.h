@@ -5,30 +5,14 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "worker/named_tensor.h"
+#include "worker/optimizer_options.h"
 
 namespace trainyard::worker {
-
-// Overrides for the parameters whose whole name matches `pattern` (ECMAScript regular expression).
-struct ParameterGroup {
-  std::string pattern;
-  std::optional<double> lr_scale;
-  std::optional<double> weight_decay;
-};
-
-struct AdamWOptions {
-  double beta1 = 0.9;
-  double beta2 = 0.95;
-  double eps = 1e-8;
-  double weight_decay = 0.1;           // of matrices; tensors of fewer than 2 dimensions: 0
-  std::vector<ParameterGroup> groups;  // first match wins
-};
 
 // Owned: by the thread that trains. Keeps for each parameter a master copy (fp32 for bf16
 // parameters; fp32 and float64 parameters are their own master) and two moments of its type.
@@ -46,14 +30,14 @@ class AdamW {
   int64_t step_count() const { return step_count_; }
   void set_step_count(int64_t count) { step_count_ = count; }
 
-  // Everything that a checkpoint must hold besides step_count and the parameters themselves:
-  // "master.NAME" (only where it is not the parameter), "exp_avg.NAME", "exp_avg_sq.NAME". To
-  // restore, copy into these tensors, then call MastersChanged.
+  // Everything that a checkpoint must hold besides step_count: the masters under the parameters'
+  // names, "exp_avg.NAME" and "exp_avg_sq.NAME". To restore, copy into these tensors, then call
+  // MastersChanged.
   NamedTensors State() const;
-  // Writes the masters into the bf16 parameters.
+  // Rounds the masters into the bf16 parameters.
   void MastersChanged();
-  // Takes the parameters' values as new masters (weights were loaded, optimizer starts anew).
-  void ParametersChanged();
+  // The masters alone, by parameter: the trained weights at full precision.
+  const std::vector<at::Tensor>& masters() const { return masters_; }
 
  private:
   // Parameters with the same learning rate scale and decay.

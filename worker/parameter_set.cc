@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "worker/end_reason.h"
 
 namespace trainyard::worker {
 
@@ -47,11 +48,11 @@ absl::Status ParameterSet::NotFinite() const {
     const int64_t bad =
         at::isfinite(reducer_.gradients()[i]).logical_not().sum().item<int64_t>();
     if (bad == 0) continue;
-    return absl::DataLossError(absl::StrCat(
+    return NotFiniteError(absl::StrCat(
         options_.name, ": the gradient of ", parameters_[i].name, " has ", bad, " of ",
         parameters_[i].tensor.numel(), " values that are not finite"));
   }
-  return absl::DataLossError(
+  return NotFiniteError(
       absl::StrCat(options_.name, ": the gradient norm is not finite, though every value is"));
 }
 
