@@ -41,8 +41,6 @@ struct RankOptions {
   int32_t world_size = 1;
 };
 
-class PassPlan;  // the packs of one pass
-
 // Owned by one thread; the data set must outlive it. Restoring is O(1) in what was consumed.
 class BatchBuilder {
  public:
@@ -74,13 +72,16 @@ class BatchBuilder {
 
  private:
   BatchBuilder(const Dataset& dataset, const BatchOptions& options, const RankOptions& rank);
-  absl::StatusOr<const PassPlan*> Plan(int64_t pass);
+  // Makes `open_` the given window.
+  absl::Status OpenWindow(int64_t pass, int64_t window);
 
   const Dataset& dataset_;
   const BatchOptions options_;
   const RankOptions rank_;
   std::string fingerprint_;
-  std::unique_ptr<PassPlan> plan_;
+  uint64_t key_ = 0;  // of the order
+  struct OpenPass;
+  std::unique_ptr<OpenPass> open_;
 };
 
 }  // namespace trainyard::data

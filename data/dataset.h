@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
+#include "data/samples.h"
 #include "data/source.h"
 #include "tokenizer/chat_template.h"
 #include "tokenizer/tokenizer.h"
@@ -52,12 +52,6 @@ struct SourceReport {
   int64_t dropped_too_long = 0;
 };
 
-// One tokenized sample.
-struct SampleView {
-  absl::Span<const int32_t> ids;
-  absl::Span<const uint8_t> flags;  // tokenizer::TokenFlags; empty: every token is trained
-};
-
 // A ranked answer list of a data file: members of one group, always together.
 struct FixedGroup {
   std::vector<int64_t> samples;
@@ -69,19 +63,6 @@ struct RatedPool {
   std::string name;
   std::vector<int64_t> samples;
   std::vector<float> scores;
-};
-
-// The samples of one source, numbered from 0.
-class SourceSamples {
- public:
-  virtual ~SourceSamples() = default;
-  virtual int64_t count() const = 0;
-  virtual int64_t Tokens(int64_t sample) const = 0;
-  // Trained tokens of a sample: its units when it is a segment of its own.
-  virtual int64_t TrainedTokens(int64_t sample) const = 0;
-  // Appends tokens [begin, end) of the sample, and their flags when `flags` is not null.
-  virtual void Append(int64_t sample, int64_t begin, int64_t end, std::vector<int32_t>* ids,
-                      std::vector<uint8_t>* flags) const = 0;
 };
 
 // Immutable after Load, thread-safe.
@@ -116,6 +97,9 @@ class Dataset {
     std::vector<RatedPool> pools;
   };
   Dataset() = default;
+  // Whether a trained token of the source is an end of turn.
+  absl::StatusOr<bool> LoadSource(const SourceSpec& source, const DatasetContext& context);
+  void SetFingerprint(const DatasetContext& context);
 
   DatasetSpec spec_;
   std::vector<Source> sources_;

@@ -8,7 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "data/dataset.h"
 #include "data/source.h"
 #include "tokenizer/chat_template.h"
@@ -31,7 +33,7 @@ struct Prompt {
   std::string json;  // the row as it stands in the file: reference answers and the like
 };
 
-// Immutable after Load, thread-safe.
+// Guarded: immutable after Load, but for the permutation of the pass that was asked for last.
 class PromptSource {
  public:
   // `chat_template` may be null: then a prompt is its text's tokens alone. Errors as Dataset::Load.
@@ -43,8 +45,8 @@ class PromptSource {
   // A pure function of (spec, files, position): the cursor is a position.
   const Prompt& At(int64_t position) const;
 
-  // The prompt of a row.
-  const Prompt& row(int64_t row) const { return prompts_[row]; }
+  // The prompt with this row number, or null when it is none of ours (dropped, or out of range).
+  const Prompt* FindRow(int64_t row) const;
   int64_t count() const { return static_cast<int64_t>(prompts_.size()); }
   int64_t dropped_too_long() const { return dropped_too_long_; }
   int64_t bad_rows() const { return bad_rows_; }
@@ -58,6 +60,9 @@ class PromptSource {
   int64_t dropped_too_long_ = 0;
   int64_t bad_rows_ = 0;
   std::string fingerprint_;
+  mutable absl::Mutex mutex_;
+  mutable int64_t pass_ ABSL_GUARDED_BY(mutex_) = -1;
+  mutable std::vector<uint64_t> permutation_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace trainyard::data

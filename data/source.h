@@ -5,27 +5,26 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "tokenizer/chat_template.h"
+#include "data/row.h"
 
 namespace trainyard::data {
 
 enum class SourceFormat {
   kTextPerFile,  // a document per file
   kTextPerLine,  // a document per line, empty lines skipped
-  kJsonl,        // a row per line, see RowReader
+  kJsonl,        // a row per line, see data/row.h
   kTokenShards,  // directories that WriteTokenShards made
 };
 
-// "text", "lines", "jsonl", "shards". InvalidArgument lists them.
-absl::StatusOr<SourceFormat> SourceFormatFromName(absl::string_view name);
+// "text", "lines", "jsonl" or "shards"; an empty name decides by `path`: .jsonl, .txt (lines), a
+// directory (shards). InvalidArgument lists them.
+absl::StatusOr<SourceFormat> ResolveSourceFormat(absl::string_view name, const std::string& path);
 
 // How much of a source one pass over the mixture takes. At most one of the three is set; none means
 // every sample once.
@@ -47,27 +46,6 @@ struct SourceSpec {
   std::vector<std::string> instruction_templates;
 };
 
-struct RankedAnswer {
-  std::string text;
-  double score = 0;
-};
-
-// One row in words. Which fields are set says what it can be used for.
-struct Row {
-  std::optional<std::string> text;               // {"text"}
-  std::vector<tokenizer::ChatMessage> messages;  // {"messages"}, or {"prompt"} as a user's message
-  std::optional<std::string> response;           // {"prompt", "response"}
-  std::vector<RankedAnswer> answers;             // {"prompt", "answers"}, or chosen and rejected
-  std::optional<double> score;                   // {"prompt", "response", "score"}
-  std::string group;                             // {..., "group"}; absent: ""
-  std::map<std::string, std::string> fields;     // every text field of the row
-  std::string json;                              // the row itself, without its line end
-};
-
-// Reads one JSON line. InvalidArgument says which field is missing or ill-typed and which were
-// seen: `field "response" is missing (fields seen: prompt, answer)`.
-absl::StatusOr<Row> ParseRow(absl::string_view line);
-
 struct SourceCounts {
   int64_t rows = 0;
   int64_t bad_rows = 0;
@@ -78,13 +56,7 @@ struct SourceCounts {
 // for it: InvalidArgument). An error of parsing or of `visit` is the row's: it names file and line,
 // and fails the source once more than max_bad_rows rows are bad. NotFound names a missing file.
 absl::StatusOr<SourceCounts> ReadRows(const SourceSpec& spec,
-                                      const std::function<absl::Status(Row)>& visit);
-
-// The prompt of `row` by one of `templates`, drawn by (seed, index). InvalidArgument names a field
-// that the row lacks.
-absl::StatusOr<std::string> ApplyInstruction(const Row& row, absl::string_view prompt,
-                                             const std::vector<std::string>& templates,
-                                             uint64_t key, uint64_t index);
+                                      const std::function<absl::Status(const Row&)>& visit);
 
 }  // namespace trainyard::data
 

@@ -4,6 +4,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/checksum.h"
 #include "base/random.h"
 
 namespace trainyard::rl {
@@ -134,6 +136,20 @@ absl::Status ValidatePlan(const IterationPlan& plan, absl::Span<const PlanRow> r
     }
   }
   return absl::OkStatus();
+}
+
+std::string DigestUpdate(const IterationPlan& plan, const std::vector<Trajectory>& trajectories) {
+  std::string text = DigestTrajectories(trajectories);
+  for (const auto& minibatches : plan.passes) {
+    absl::StrAppend(&text, "pass\n");
+    for (const Minibatch& minibatch : minibatches) {
+      absl::StrAppend(&text, minibatch.trained_tokens, "\n");
+      for (const RowIndices& share : minibatch.shares) {
+        absl::StrAppend(&text, absl::StrJoin(share, " "), "\n");
+      }
+    }
+  }
+  return Sha256Hex(text);
 }
 
 double Imbalance(const Minibatch& minibatch, absl::Span<const PlanRow> rows) {

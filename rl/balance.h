@@ -6,11 +6,13 @@
 #define TRAINYARD_RL_BALANCE_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "rl/trajectory.h"
 
 namespace trainyard::rl {
 
@@ -54,6 +56,9 @@ std::vector<RowIndices> CutMicroBatches(const RowIndices& share, absl::Span<cons
 // Every row of the plan exists and occurs at most once in a pass, and every minibatch has `ranks`
 // shares and its true count of trained tokens. InvalidArgument says what is wrong.
 absl::Status ValidatePlan(const IterationPlan& plan, absl::Span<const PlanRow> rows, int64_t ranks);
+
+// SHA-256 hex of the plan and of what training reads of the trajectories: an update's identity.
+std::string DigestUpdate(const IterationPlan& plan, const std::vector<Trajectory>& trajectories);
 
 // The largest load of a rank divided by the mean load, over one minibatch. 1 is perfect.
 double Imbalance(const Minibatch& minibatch, absl::Span<const PlanRow> rows);

@@ -28,7 +28,7 @@ absl::Status CheckFinite(const Trajectories& trajectories, const std::vector<int
   for (size_t row = 0; row < trajectories.size(); ++row) {
     for (int64_t t = begins[row]; t < begins[row + 1]; ++t) {
       if (std::isfinite(values[t])) continue;
-      return absl::FailedPreconditionError(absl::StrCat(
+      return absl::DataLossError(absl::StrCat(
           what, " of ledger row ", trajectories[row].row, " sample ", trajectories[row].sample,
           " at answer token ", t - begins[row], " is ", values[t]));
     }
@@ -181,7 +181,7 @@ absl::StatusOr<IterationTargets> ComputeTargets(const Trajectories& trajectories
 
   for (const Trajectory& trajectory : trajectories) {
     if (trajectory.status != ScoreStatus::kOk || std::isfinite(trajectory.reward)) continue;
-    return absl::FailedPreconditionError(absl::StrCat("score of ledger row ", trajectory.row,
+    return absl::DataLossError(absl::StrCat("score of ledger row ", trajectory.row,
                                                       " sample ", trajectory.sample, " is ",
                                                       trajectory.reward));
   }

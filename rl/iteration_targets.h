@@ -51,7 +51,7 @@ struct IterationTargets {
 };
 
 // InvalidArgument when the arrays do not have one entry per trained token or none is left;
-// FailedPrecondition, naming row, sample and quantity, when an entry is not finite.
+// DataLoss, naming row, sample and quantity, when an entry is not finite.
 absl::StatusOr<IterationTargets> ComputeTargets(const std::vector<Trajectory>& trajectories,
                                                 const TokenScalars& scalars,
                                                 const TargetOptions& options);

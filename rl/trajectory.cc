@@ -122,7 +122,7 @@ std::string DigestTrajectories(const std::vector<Trajectory>& trajectories) {
     AppendBytes(trajectory.reward, bytes);
     AppendBytes(static_cast<int64_t>(trajectory.status), bytes);
   }
-  return Xxh3Hex(bytes);
+  return Sha256Hex(bytes);
 }
 
 const char* ScoreStatusName(ScoreStatus status) {

@@ -64,7 +64,7 @@ absl::Status ValidateTrajectory(const Trajectory& trajectory, int64_t vocabulary
 // Sorts by (row, sample). InvalidArgument when a pair occurs twice.
 absl::Status SortCanonically(std::vector<Trajectory>& trajectories);
 
-// XXH3-128 hex over every field of the trajectories that training reads, in the given order.
+// SHA-256 hex over every field of the trajectories that training reads, in the given order.
 std::string DigestTrajectories(const std::vector<Trajectory>& trajectories);
 
 const char* ScoreStatusName(ScoreStatus status);

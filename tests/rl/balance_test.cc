@@ -99,6 +99,19 @@ TEST(BalanceTest, MicroBatchesStayWithinTheBudget) {
   EXPECT_TRUE(CutMicroBatches({}, rows, 12).empty());
 }
 
+TEST(BalanceTest, DigestSeesSharesAndCounts) {
+  const auto rows = Rows(8);
+  const IterationPlan plan = *MakeIterationPlan(rows, {.minibatch_rows = 4, .ranks = 2});
+  IterationPlan moved = plan, recounted = plan;
+  std::swap(moved.passes[0][0].shares[0], moved.passes[0][0].shares[1]);
+  recounted.passes[0][1].trained_tokens += 1;
+  const IterationPlan again = plan;
+  EXPECT_EQ(DigestUpdate(plan, {}), DigestUpdate(again, {}));
+  EXPECT_NE(DigestUpdate(plan, {}), DigestUpdate(moved, {}));
+  EXPECT_NE(DigestUpdate(plan, {}), DigestUpdate(recounted, {}));
+  EXPECT_NE(DigestUpdate(plan, {}), DigestUpdate(plan, {Trajectory{}}));
+}
+
 TEST(BalanceTest, NonsenseIsRefusedByName) {
   EXPECT_THAT(MakeIterationPlan(Rows(3), {.passes = 0}).status().message(), HasSubstr("passes is 0"));
   const std::vector<PlanRow> masked = {{5, 0}};
