@@ -24,9 +24,9 @@ bool MayTryAgain(const absl::Status& status) {
 
 // False when the caller gave up meanwhile.
 bool WaitBetweenTries(const CallOptions& options, absl::Duration delay) {
-  if (options.give_up != nullptr) return !options.give_up->WaitForNotificationWithTimeout(delay);
-  absl::SleepFor(delay);
-  return true;
+  const absl::Notification never;
+  const absl::Notification& give_up = options.give_up != nullptr ? *options.give_up : never;
+  return !give_up.WaitForNotificationWithTimeout(delay);
 }
 
 }  // namespace

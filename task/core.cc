@@ -83,7 +83,8 @@ void SessionCore::On(const StreamClosed& event, Actions* actions) {
 
 void SessionCore::On(const LocalReady& event, Actions* actions) {
   ready_ = event.ready;
-  if (phase_ == Phase::kOpen) SendTo(event.ready, actions);
+  ready_waits_ = true;
+  if (phase_ == Phase::kOpen) SendReports(/*all=*/false, actions);
 }
 
 void SessionCore::On(const LocalProgress& event, Actions* actions) {
@@ -162,6 +163,7 @@ void SessionCore::Open(Actions* actions) {
   hello.secret = options_.secret;
   hello.highest_term = highest_term_;
   hello.ready = ready_.has_value();
+  ready_waits_ = false;
   if (ready_) {
     hello.endpoint = ready_->endpoint;
     hello.numerics_id = ready_->numerics_id;
@@ -202,6 +204,7 @@ bool SessionCore::AcceptTerm(uint64_t term, Actions* actions) {
 }
 
 void SessionCore::SendReports(bool all, Actions* actions) {
+  if (std::exchange(ready_waits_, false)) SendTo(*ready_, actions);
   if (progress_waits_ && (all || now_ >= next_progress_)) {
     SendTo(*progress_, actions);
     progress_waits_ = false;

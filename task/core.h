@@ -193,6 +193,7 @@ class SessionCore {
   PeerSnapshot peers_;
   std::optional<StopOrder> stop_;
   std::optional<ReadyNotice> ready_;
+  bool ready_waits_ = false;
   std::optional<EndReason> end_;
   // Latest, and whether it still has to leave.
   std::optional<Progress> progress_;

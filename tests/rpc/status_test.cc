@@ -34,7 +34,8 @@ TEST(Status, ADetailTravelsInTheTrailingMetadata) {
   auto server = Server::Start({}, {&service});
   ASSERT_TRUE(server.ok()) << server.status();
   auto stub = v1::RewardService::NewStub(OpenChannel((*server)->endpoint()));
-  const auto answer = Call(*stub, &v1::RewardService::Stub::GetLoad, v1::GetRewardLoadRequest(), {});
+  const auto answer =
+      Call(*stub, &v1::RewardService::Stub::GetLoad, v1::GetRewardLoadRequest(), {});
   EXPECT_EQ(answer.status().code(), absl::StatusCode::kInvalidArgument);
   const auto detail = DetailOf(answer.status());
   ASSERT_TRUE(detail.has_value());
@@ -53,7 +54,8 @@ TEST(Status, ALongMessageIsCutInsteadOfBreakingTheHeaderLimit) {
   auto server = Server::Start({}, {&service});
   ASSERT_TRUE(server.ok()) << server.status();
   auto stub = v1::RewardService::NewStub(OpenChannel((*server)->endpoint()));
-  const auto answer = Call(*stub, &v1::RewardService::Stub::GetLoad, v1::GetRewardLoadRequest(), {});
+  const auto answer =
+      Call(*stub, &v1::RewardService::Stub::GetLoad, v1::GetRewardLoadRequest(), {});
   EXPECT_EQ(answer.status().code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(answer.status().message()), HasSubstr("(cut)"));
 }
