@@ -45,6 +45,8 @@ struct EndReason {
   int exit_code = 0;
   int signal = 0;
   int64_t peak_rss_bytes = 0;
+
+  bool operator==(const EndReason&) const = default;
 };
 
 // "USER_ERROR", ...

@@ -27,8 +27,8 @@ class State;
 struct Explanation {
   std::string constraint;  // "gpus", "cpu", "memory", "selector", "roots", "cordon", "lost",
                            // "queue", "after", "backoff", "paused"; empty = nothing holds it
-  std::string message;  // names the thing, the value and the limit
-  std::string remedy;   // verified by placing again; empty when none was found
+  std::string message;     // names the thing, the value and the limit
+  std::string remedy;      // verified by placing again; empty when none was found
 };
 
 // What is known about a node now, besides its record.

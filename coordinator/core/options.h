@@ -53,6 +53,8 @@ struct CoreOptions {
 
   int max_tasks_per_job = 4096;
   int max_live_jobs = 100000;
+  // Refuse at submission what would not fit the cluster as it is, even empty.
+  bool refuse_unplaceable = false;
 
   Mutation mutation;
 };

@@ -104,6 +104,7 @@ struct JobRecord {
   std::shared_ptr<const JobShape> shape;
   std::shared_ptr<const std::string> spec;  // serialised JobSpec, opaque here
   std::vector<std::string> after;           // resolved job ids
+  std::string extended_job;                 // resolved; empty = none
 
   JobState state = JobState::kQueued;
   DesiredState desired = DesiredState::kRun;

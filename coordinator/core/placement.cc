@@ -1,0 +1,180 @@
+#include "coordinator/core/placement.h"
+
+#include <algorithm>
+#include <numeric>
+#include <tuple>
+
+namespace trainyard::coordinator {
+namespace {
+
+// Fractions are sums of a few short decimals.
+constexpr double kFractionSlack = 1e-9;
+
+double FractionOf(const Resources& resources) {
+  return resources.gpu_memory_fraction > 0 ? resources.gpu_memory_fraction : 1.0;
+}
+
+bool Shares(const Resources& resources) { return !resources.device_group.empty(); }
+
+void Occupy(GpuRoom& gpu, const std::string& job_id, const Resources& resources) {
+  gpu.job_id = job_id;
+  gpu.group = resources.device_group;
+  gpu.free_fraction = Shares(resources) ? gpu.free_fraction - FractionOf(resources) : 0;
+}
+
+bool CanHold(const GpuRoom& gpu, const std::string& job_id, const Resources& resources) {
+  if (gpu.job_id.empty()) return true;
+  return Shares(resources) && gpu.job_id == job_id && gpu.group == resources.device_group &&
+         gpu.free_fraction + kFractionSlack >= FractionOf(resources);
+}
+
+// A device for the task: one that its group holds already before a free one.
+GpuRoom* ChooseGpu(NodeRoom& node, const std::string& job_id, const Resources& resources) {
+  GpuRoom* chosen = nullptr;
+  for (GpuRoom& gpu : node.gpus) {
+    if (!CanHold(gpu, job_id, resources)) continue;
+    if (!gpu.job_id.empty()) return &gpu;
+    if (chosen == nullptr) chosen = &gpu;
+  }
+  return chosen;
+}
+
+bool Fits(NodeRoom& node, const PlacementRequest& request, const Resources& resources) {
+  if (request.avoid != nullptr && request.avoid->count(node.name) > 0) return false;
+  if (!Eligible(*node.offer, resources, *request.roots)) return false;
+  if (node.cpu_milli < resources.cpu_milli || node.memory_bytes < resources.memory_bytes) {
+    return false;
+  }
+  return resources.gpus == 0 || ChooseGpu(node, request.job_id, resources) != nullptr;
+}
+
+Placing Take(NodeRoom& node, const PlacementRequest& request, const Resources& resources) {
+  Placing placing{node.name, node.incarnation, {}};
+  node.cpu_milli -= resources.cpu_milli;
+  node.memory_bytes -= resources.memory_bytes;
+  if (resources.gpus > 0) {
+    GpuRoom* gpu = ChooseGpu(node, request.job_id, resources);
+    Occupy(*gpu, request.job_id, resources);
+    placing.gpus.push_back(gpu->uuid);
+  }
+  return placing;
+}
+
+// Indexes of the seats, the hardest to place first.
+std::vector<size_t> Decreasing(const std::vector<Seat>& seats) {
+  std::vector<size_t> order(seats.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    const Resources& x = *seats[a].resources;
+    const Resources& y = *seats[b].resources;
+    return std::make_tuple(x.gpus, FractionOf(x), x.cpu_milli, x.memory_bytes) >
+           std::make_tuple(y.gpus, FractionOf(y), y.cpu_milli, y.memory_bytes);
+  });
+  return order;
+}
+
+std::optional<std::vector<Placing>> PlaceOnOne(const PlacementRequest& request,
+                                               const std::vector<size_t>& order, NodeRoom& room) {
+  if (!Fits(room, request, *request.seats[order.front()].resources)) return std::nullopt;
+  NodeRoom node = room;
+  std::vector<Placing> places(request.seats.size());
+  for (size_t i : order) {
+    const Resources& resources = *request.seats[i].resources;
+    if (!Fits(node, request, resources)) return std::nullopt;
+    places[i] = Take(node, request, resources);
+  }
+  room = std::move(node);
+  return places;
+}
+
+std::optional<std::vector<Placing>> PlaceOnMany(const PlacementRequest& request,
+                                                const std::vector<size_t>& order, Room& room) {
+  Room trial = room;
+  std::vector<Placing> places(request.seats.size());
+  // Equal seats come one after another: what had no room for the last has none for the next.
+  size_t begin = 0;
+  const Resources* last = nullptr;
+  for (size_t i : order) {
+    const Resources& resources = *request.seats[i].resources;
+    if (last == nullptr || !(resources == *last)) begin = 0;
+    last = &resources;
+    while (begin < trial.nodes.size() && !Fits(trial.nodes[begin], request, resources)) ++begin;
+    if (begin == trial.nodes.size()) return std::nullopt;
+    places[i] = Take(trial.nodes[begin], request, resources);
+  }
+  room = std::move(trial);
+  return places;
+}
+
+}  // namespace
+
+NodeRoom MakeNodeRoom(const State& state, const Node& node, Occupied occupied) {
+  NodeRoom room;
+  room.name = node.record.name;
+  room.incarnation = node.record.incarnation;
+  room.offer = &node.record.offer;
+  room.cpu_milli = node.record.offer.cpu_milli;
+  room.memory_bytes = node.record.offer.memory_bytes;
+  for (const Gpu& gpu : node.record.offer.gpus) room.gpus.push_back({gpu.uuid, 1, "", ""});
+  if (occupied == Occupied::kByNobody) return room;
+  for (uint64_t uid : node.tasks) {
+    const TaskRecord& task = state.tasks.at(uid).record;
+    if (state.options.mutation.double_placement && task.state == TaskState::kStarting) continue;
+    room.cpu_milli -= task.resources.cpu_milli;
+    room.memory_bytes -= task.resources.memory_bytes;
+    for (GpuRoom& gpu : room.gpus) {
+      if (std::find(task.gpus.begin(), task.gpus.end(), gpu.uuid) != task.gpus.end()) {
+        Occupy(gpu, task.job_id, task.resources);
+      }
+    }
+  }
+  return room;
+}
+
+Room MakeRoom(const State& state, Occupied occupied) {
+  Room room;
+  for (const auto& [name, node] : state.nodes) {
+    const bool usable =
+        node.record.state == NodeState::kAlive && !node.record.cordoned && node.session != 0;
+    if (usable) room.nodes.push_back(MakeNodeRoom(state, node, occupied));
+  }
+  return room;
+}
+
+bool Eligible(const NodeOffer& offer, const Resources& resources,
+              const std::vector<std::string>& roots) {
+  for (const auto& [label, value] : resources.node_selector) {
+    const auto it = offer.labels.find(label);
+    if (it == offer.labels.end() || it->second != value) return false;
+  }
+  return std::all_of(roots.begin(), roots.end(),
+                     [&](const std::string& root) { return offer.roots.count(root) > 0; });
+}
+
+std::optional<std::vector<Placing>> PlaceAll(const PlacementRequest& request, Room& room) {
+  const std::vector<size_t> order = Decreasing(request.seats);
+  if (request.seats.size() > 1) {
+    for (NodeRoom& node : room.nodes) {
+      if (auto places = PlaceOnOne(request, order, node)) return places;
+    }
+  }
+  return PlaceOnMany(request, order, room);
+}
+
+int GangCount(const JobRecord& job, const RoleShape& role) {
+  if (!role.elastic) return role.count;
+  return std::min(std::max(role.min_count, 1), WantedCount(job, role));
+}
+
+std::vector<Seat> GangOf(const JobRecord& job) {
+  std::vector<Seat> seats;
+  for (const RoleShape& role : job.shape->roles) {
+    const int count = GangCount(job, role);
+    for (int index = 0; index < count; ++index) {
+      seats.push_back({role.name, index, &role.resources});
+    }
+  }
+  return seats;
+}
+
+}  // namespace trainyard::coordinator

@@ -1,0 +1,70 @@
+#include "coordinator/core/queue.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "coordinator/core/attempt.h"
+#include "coordinator/core/explain.h"
+#include "coordinator/core/placement.h"
+
+namespace trainyard::coordinator {
+namespace {
+
+// The nodes that any task of the gang could ever use.
+void Reserve(const PlacementRequest& request, const Room& empty, std::set<std::string>& reserved) {
+  for (const NodeRoom& node : empty.nodes) {
+    const bool useful =
+        std::any_of(request.seats.begin(), request.seats.end(), [&](const Seat& seat) {
+          const Resources& asks = *seat.resources;
+          return Eligible(*node.offer, asks, *request.roots) &&
+                 node.gpus.size() >= static_cast<size_t>(asks.gpus) &&
+                 node.cpu_milli >= asks.cpu_milli && node.memory_bytes >= asks.memory_bytes;
+        });
+    if (useful) reserved.insert(node.name);
+  }
+}
+
+void Remember(Draft& draft, Job& job, const std::string& reason) {
+  if (job.record.reason != reason) draft.Edit(job).reason = reason;
+}
+
+}  // namespace
+
+bool BackoffEnded(const State& state, absl::Time now) {
+  return std::any_of(state.queue.begin(), state.queue.end(), [&](const QueueKey& key) {
+    const absl::Time not_before = state.jobs.at(std::get<2>(key)).record.not_before;
+    return not_before > state.last_step && not_before <= now;
+  });
+}
+
+void RunQueue(Draft& draft) {
+  State& state = draft.state();
+  state.reserved_nodes.clear();
+  if (state.queue.empty()) return;
+  Room room = MakeRoom(state, Occupied::kByTasks);
+  const Room empty = MakeRoom(state, Occupied::kByNobody);
+  const std::set<QueueKey> queue = state.queue;
+  for (const QueueKey& key : queue) {
+    if (state.reserved_nodes.size() == room.nodes.size()) break;
+    Job& job = *state.FindJob(std::get<2>(key));
+    if (job.record.not_before > draft.now()) continue;
+    const PlacementRequest request{job.record.id, GangOf(job.record), &job.record.shape->roots,
+                                   &state.reserved_nodes};
+    if (request.seats.empty()) continue;
+    if (const auto places = PlaceAll(request, room)) {
+      StartAttempt(draft, job, request.seats, *places);
+      continue;
+    }
+    Room trial = empty;
+    PlacementRequest anywhere = request;
+    anywhere.avoid = nullptr;
+    if (PlaceAll(anywhere, trial).has_value()) {
+      Reserve(request, empty, state.reserved_nodes);
+      Remember(draft, job, "waits for resources that other jobs hold");
+    } else {
+      Remember(draft, job, DescribeMisfit(state, job.record));
+    }
+  }
+}
+
+}  // namespace trainyard::coordinator
