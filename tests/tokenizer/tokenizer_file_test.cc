@@ -1,0 +1,82 @@
+#include "tokenizer/tokenizer_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/json.h"
+#include "tests/tokenizer/random_text.h"
+#include "tokenizer/bpe_trainer.h"
+
+namespace trainyard::tokenizer {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::shared_ptr<const Tokenizer> Trained(const std::string& pattern) {
+  BpeTrainerOptions options{500, {"<|pad|>", "<|end|>"}};
+  options.pattern = pattern;
+  auto trainer = *BpeTrainer::Create(options);
+  for (int seed = 0; seed < 50; ++seed) trainer->Feed(RandomText(seed, 60));
+  return *Tokenizer::Create(*trainer->Finish());
+}
+
+TEST(TokenizerFileTest, WhatIsWrittenIsReadBackTheSame) {
+  for (const std::string& pattern : {std::string(kGpt2Pattern), std::string("\\s+|\\S+")}) {
+    const auto tokenizer = Trained(pattern);
+    const auto again = ParseTokenizer(TokenizerJson(*tokenizer), "tokenizer.json");
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ((*again)->hash(), tokenizer->hash());
+    EXPECT_EQ((*again)->vocabulary_size(), tokenizer->vocabulary_size());
+  }
+}
+
+TEST(TokenizerFileTest, RefusesEachComponentItLacksByName) {
+  const Json good = *ParseJson(TokenizerJson(*Trained(kGpt2Pattern)), "good");
+  const auto message_with = [&](const char* pointer, const Json& value) {
+    Json changed = good;
+    changed[Json::json_pointer(pointer)] = value;
+    const auto parsed = ParseTokenizer(changed.dump(), "t.json");
+    EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument) << pointer;
+    return std::string(parsed.status().message());
+  };
+  EXPECT_THAT(message_with("/model/type", "WordPiece"), HasSubstr("model WordPiece"));
+  EXPECT_THAT(message_with("/model/dropout", 0.1), HasSubstr("model.dropout"));
+  EXPECT_THAT(message_with("/model/byte_fallback", true), HasSubstr("model.byte_fallback"));
+  EXPECT_THAT(message_with("/model/end_of_word_suffix", "</w>"), HasSubstr("end_of_word_suffix"));
+  EXPECT_THAT(message_with("/normalizer", {{"type", "NFC"}}), HasSubstr("normalizer NFC"));
+  EXPECT_THAT(message_with("/pre_tokenizer", {{"type", "Metaspace"}}), HasSubstr("Metaspace"));
+  EXPECT_THAT(message_with("/post_processor", {{"type", "TemplateProcessing"}}),
+              HasSubstr("TemplateProcessing"));
+  EXPECT_THAT(message_with("/added_tokens/0/lstrip", true), HasSubstr("lstrip"));
+  EXPECT_THAT(message_with("/model/merges/0", "a"), HasSubstr("not two tokens"));
+  EXPECT_THAT(message_with("/model/merges/0", "a zzzz"), HasSubstr("vocabulary lacks"));
+  EXPECT_THAT(message_with("/model/vocab/!", -3), HasSubstr("must be 0"));
+  EXPECT_THAT(message_with("/model/vocab/!", 4), HasSubstr("given twice"));
+}
+
+TEST(TokenizerFileTest, RefusesWhatIsNoTokenizer) {
+  EXPECT_FALSE(ParseTokenizer("[1]", "t.json").ok());
+  EXPECT_FALSE(ParseTokenizer("{\"model\": 3", "t.json").ok());
+  EXPECT_EQ(LoadTokenizer("/nonexistent/tokenizer.json").status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST(TokenizerFileTest, SavesTheConfigBesideIt) {
+  const std::string directory = ::testing::TempDir() + "/tokenizer_file_test";
+  std::filesystem::create_directories(directory);
+  const auto tokenizer = Trained(kGpt2Pattern);
+  TokenizerConfig config;
+  config.end_token = "<|end|>";
+  config.model_max_length = 96;
+  ASSERT_TRUE(SaveTokenizer(*tokenizer, config, directory).ok());
+  EXPECT_EQ((*LoadTokenizer(directory + "/tokenizer.json"))->hash(), tokenizer->hash());
+  const Json json = *ReadJsonFile(directory + "/tokenizer_config.json");
+  EXPECT_EQ(json["eos_token"], "<|end|>");
+  EXPECT_EQ(json["model_max_length"], 96);
+  EXPECT_FALSE(json.contains("pad_token"));
+}
+
+}  // namespace
+}  // namespace trainyard::tokenizer
