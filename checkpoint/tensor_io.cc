@@ -28,13 +28,6 @@ bool Aligned(const SafetensorsFile& file, const TensorEntry& entry) {
   return reinterpret_cast<uintptr_t>(file.Bytes(entry).data()) % DTypeSizeBytes(entry.dtype) == 0;
 }
 
-at::Tensor Copy(const SafetensorsFile& file, const TensorEntry& entry) {
-  if (Aligned(file, entry)) return View(file, entry).clone();
-  at::Tensor copy = at::empty(entry.shape, at::TensorOptions().dtype(ToScalarType(entry.dtype)));
-  std::memcpy(copy.mutable_data_ptr(), file.Bytes(entry).data(), file.Bytes(entry).size());
-  return copy;
-}
-
 std::string Described(at::ScalarType type, at::IntArrayRef shape) {
   return absl::StrCat(at::toString(type), "[", absl::StrJoin(shape, ","), "]");
 }
@@ -122,10 +115,17 @@ absl::StatusOr<FileRecord> WriteTensors(const std::string& path,
   return WriteSafetensors(path, bytes, metadata);
 }
 
+at::Tensor ReadTensor(const SafetensorsFile& file, const TensorEntry& entry) {
+  if (Aligned(file, entry)) return View(file, entry).clone();
+  at::Tensor copy = at::empty(entry.shape, at::TensorOptions().dtype(ToScalarType(entry.dtype)));
+  std::memcpy(copy.mutable_data_ptr(), file.Bytes(entry).data(), file.Bytes(entry).size());
+  return copy;
+}
+
 absl::StatusOr<std::vector<NamedTensor>> ReadTensors(const SafetensorsFile& file) {
   std::vector<NamedTensor> tensors;
   for (const TensorEntry& entry : file.tensors()) {
-    tensors.push_back({entry.name, Copy(file, entry)});
+    tensors.push_back({entry.name, ReadTensor(file, entry)});
   }
   return tensors;
 }
@@ -157,7 +157,7 @@ absl::Status ReadTensorsInto(const SafetensorsFile& file, const std::vector<Name
   const at::NoGradGuard no_grad;
   for (const NamedTensor& target : targets) {
     const TensorEntry& entry = *file.Find(target.name);
-    target.tensor.copy_(Aligned(file, entry) ? View(file, entry) : Copy(file, entry));
+    target.tensor.copy_(Aligned(file, entry) ? View(file, entry) : ReadTensor(file, entry));
   }
   return absl::OkStatus();
 }

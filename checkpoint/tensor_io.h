@@ -30,6 +30,9 @@ absl::StatusOr<FileRecord> WriteTensors(const std::string& path,
                                         const std::vector<NamedTensor>& tensors,
                                         const std::map<std::string, std::string>& metadata);
 
+// A tensor of an open file as a copy on the host.
+at::Tensor ReadTensor(const SafetensorsFile& file, const TensorEntry& entry);
+
 // All tensors of an open file as copies on the host, in the order of the file.
 absl::StatusOr<std::vector<NamedTensor>> ReadTensors(const SafetensorsFile& file);
 

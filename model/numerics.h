@@ -10,7 +10,7 @@
 
 namespace trainyard::model {
 
-// "cpu/AVX512_AMX/torch-2.11.0/bf16/2t": device kind, ISA level, torch version, compute type and
+// "cpu/AVX512+AMX/torch-2.11.0/bf16/2t": device kind, ISA level, torch version, compute type and
 // threads of this process now. `device` is "cpu" or "cuda" (then the GPU's name stands for the
 // ISA).
 std::string NumericsId(const std::string& device, checkpoint::DType compute);
@@ -21,7 +21,8 @@ absl::StatusOr<checkpoint::DType> ParseComputeType(const std::string& name);
 // "float32", "bfloat16", "float64", as in a config.json.
 std::string ComputeTypeName(checkpoint::DType dtype);
 
-// Sets the threads of torch's operators in this process. Call once, before any of them.
+// Sets the threads of torch's operators in this process, and keeps its libraries off instructions
+// that the machine announces but does not have. Call once in main, before any operator.
 void SetComputeThreads(int threads);
 
 }  // namespace trainyard::model

@@ -1,0 +1,35 @@
+// What losses and token scores share: chunks of logits, and softmax over them.
+//
+// Shapes: M chosen rows, C rows of a chunk, V vocabulary, D width.
+// Same thread and exception rules as model/transformer.h.
+
+#ifndef TRAINYARD_MODEL_LOGITS_H_
+#define TRAINYARD_MODEL_LOGITS_H_
+
+#include <ATen/core/Tensor.h>
+
+namespace trainyard::model {
+
+// Indices padded to a multiple of kRowMultiple by repeating the first. At least one index.
+at::Tensor PadRows(const at::Tensor& rows_M);
+
+// A [C, V] buffer of logits in the wide type for chunks of the states' rows: as many rows as stay
+// in the processor's cache.
+at::Tensor MakeLogitsBuffer(const at::Tensor& states_MD, const at::Tensor& weight_VD);
+
+struct CrossEntropyRows {
+  at::Tensor targets_C;  // int64
+  at::Tensor weights_C;  // wide
+  double z_loss = 0.0;
+};
+
+// Sum over rows of weight * (logsumexp - logit[target] + z_loss * logsumexp^2).
+at::Tensor CrossEntropyOfLogits(const at::Tensor& logits_CV, const CrossEntropyRows& rows);
+
+// The same; `grad_CV` becomes the sum's gradient in `type`. The logits are overwritten.
+at::Tensor CrossEntropyWithGradient(const at::Tensor& logits_CV, const CrossEntropyRows& rows,
+                                    at::ScalarType type, at::Tensor* grad_CV);
+
+}  // namespace trainyard::model
+
+#endif  // TRAINYARD_MODEL_LOGITS_H_

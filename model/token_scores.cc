@@ -1,0 +1,154 @@
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <algorithm>
+
+#include "base/status.h"
+#include "model/gemm.h"
+#include "model/logits.h"
+#include "model/loss.h"
+
+namespace trainyard::model {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// Low enough that exp() of it is 0, high enough that 0 times it is 0.
+constexpr double kForbiddenLogit = -1e30;
+
+// The rows of a query, padded, with what makes their logits a distribution.
+struct Rows {
+  at::Tensor rows_M;
+  at::Tensor targets_M;
+  at::Tensor forbidden_ids;  // undefined: none
+  at::Tensor early_ids;
+  at::Tensor early_M;  // undefined: none
+  double temperature = 1.0;
+};
+
+// Tempered, masked logits of rows [begin, begin + count).
+at::Tensor ChunkLogits(const at::Tensor& states_CD, const at::Tensor& weight_VD, const Rows& rows,
+                       int64_t begin, const at::Tensor& buffer) {
+  const int64_t count = states_CD.size(0);
+  const at::Tensor logits_CV = buffer.narrow(0, 0, count);
+  Multiply(Product::kABt, states_CD, weight_VD, logits_CV);
+  if (rows.temperature != 1.0) logits_CV.div_(rows.temperature);
+  if (rows.forbidden_ids.defined()) logits_CV.index_fill_(1, rows.forbidden_ids, kForbiddenLogit);
+  if (!rows.early_M.defined()) return logits_CV;
+  const at::Tensor early_C = rows.early_M.narrow(0, begin, count).unsqueeze(1);
+  const at::Tensor columns = logits_CV.index_select(1, rows.early_ids);
+  logits_CV.index_copy_(1, rows.early_ids, columns.masked_fill(early_C, kForbiddenLogit));
+  return logits_CV;
+}
+
+struct Chunk {
+  int64_t begin, count;
+};
+
+template <typename Body>
+void ForEachChunk(int64_t rows, int64_t chunk_rows, const Body& body) {
+  for (int64_t begin = 0; begin < rows; begin += chunk_rows) {
+    body(Chunk{begin, std::min(chunk_rows, rows - begin)});
+  }
+}
+
+// Log-probabilities are made again in the backward pass: one more product instead of all logits
+// held.
+class TokenScoresFunction : public torch::autograd::Function<TokenScoresFunction> {
+ public:
+  static variable_list forward(AutogradContext* context, const at::Tensor& hidden_ND,
+                               const at::Tensor& weight_VD, const variable_list& row_tensors,
+                               double temperature) {
+    const Rows rows = FromTensors(row_tensors, temperature);
+    const at::Tensor states_MD = hidden_ND.index_select(0, rows.rows_M);
+    const at::Tensor buffer = MakeLogitsBuffer(states_MD, weight_VD);
+    const at::Tensor log_prob_M = at::empty({states_MD.size(0)}, buffer.options());
+    const at::Tensor entropy_M = at::empty_like(log_prob_M);
+    const at::Tensor normaliser_M = at::empty_like(log_prob_M);
+    ForEachChunk(states_MD.size(0), buffer.size(0), [&](Chunk c) {
+      const at::Tensor logits_CV =
+          ChunkLogits(states_MD.narrow(0, c.begin, c.count), weight_VD, rows, c.begin, buffer);
+      const at::Tensor targets_C1 = rows.targets_M.narrow(0, c.begin, c.count).unsqueeze(1);
+      const at::Tensor normaliser_C = logits_CV.logsumexp({1});
+      normaliser_M.narrow(0, c.begin, c.count).copy_(normaliser_C);
+      log_prob_M.narrow(0, c.begin, c.count)
+          .copy_(logits_CV.gather(1, targets_C1).squeeze(1) - normaliser_C);
+      const at::Tensor prob_CV = (logits_CV - normaliser_C.unsqueeze(1)).exp_();
+      entropy_M.narrow(0, c.begin, c.count).copy_(normaliser_C - prob_CV.mul_(logits_CV).sum({1}));
+    });
+    variable_list saved = {hidden_ND, weight_VD, normaliser_M, entropy_M};
+    saved.insert(saved.end(), row_tensors.begin(), row_tensors.end());
+    context->save_for_backward(saved);
+    context->saved_data["temperature"] = temperature;
+    return {log_prob_M, entropy_M};
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &hidden_ND = saved[0], &weight_VD = saved[1], &normaliser_M = saved[2];
+    const double temperature = context->saved_data["temperature"].toDouble();
+    const Rows rows = FromTensors({saved.begin() + 4, saved.end()}, temperature);
+    const at::Tensor states_MD = hidden_ND.index_select(0, rows.rows_M);
+    const at::Tensor buffer = MakeLogitsBuffer(states_MD, weight_VD);
+    const auto part = [](const at::Tensor& x, Chunk c) {
+      return x.narrow(0, c.begin, c.count).unsqueeze(1);
+    };
+    const at::Tensor hidden_grad_MD = at::empty_like(states_MD);
+    const at::Tensor weight_grad_VD = at::zeros(weight_VD.sizes(), buffer.options());
+    ForEachChunk(states_MD.size(0), buffer.size(0), [&](Chunk c) {
+      const at::Tensor states_CD = states_MD.narrow(0, c.begin, c.count);
+      const at::Tensor log_prob_CV =
+          ChunkLogits(states_CD, weight_VD, rows, c.begin, buffer).sub_(part(normaliser_M, c));
+      const at::Tensor prob_CV = log_prob_CV.exp();
+      const at::Tensor &chosen_C1 = part(grads[0], c), &entropy_C1 = part(grads[1], c);
+      // d log p_t / d logit_j = [j = t] - p_j;  d H / d logit_j = -p_j (log p_j + H).
+      at::Tensor grad_CV = log_prob_CV.add_(part(saved[3], c)).mul_(entropy_C1).add_(chosen_C1);
+      grad_CV.mul_(prob_CV).neg_();
+      grad_CV.scatter_add_(1, part(rows.targets_M, c), chosen_C1.contiguous());
+      grad_CV = grad_CV.div_(temperature).to(states_MD.scalar_type());
+      Multiply(Product::kAB, grad_CV, weight_VD, hidden_grad_MD.narrow(0, c.begin, c.count));
+      Multiply(Product::kAtB, grad_CV, states_CD, weight_grad_VD, /*accumulate=*/true);
+    });
+    const at::Tensor hidden_grad_ND = at::zeros_like(hidden_ND);
+    hidden_grad_ND.index_add_(0, rows.rows_M, hidden_grad_MD);
+    variable_list result = {hidden_grad_ND, weight_grad_VD.to(weight_VD.scalar_type())};
+    result.resize(2 + (saved.size() - 4) + 1);
+    return result;
+  }
+
+  static Rows FromTensors(const variable_list& tensors, double temperature) {
+    return {tensors[0], tensors[1], tensors[2], tensors[3], tensors[4], temperature};
+  }
+};
+
+at::Tensor Ids(const std::vector<int64_t>& ids, at::Device device) {
+  if (ids.empty()) return at::Tensor();
+  return at::tensor(ids, at::TensorOptions().dtype(at::kLong)).to(device);
+}
+
+}  // namespace
+
+TokenScores ScoreTokens(const at::Tensor& hidden_ND, const at::Tensor& weight_VD,
+                        const TokenQuery& query) {
+  TY_CHECK(query.temperature > 0.0);
+  const int64_t count = query.rows_M.size(0);
+  if (count == 0) {
+    const at::Tensor none =
+        hidden_ND.to(WideType(hidden_ND.scalar_type())).narrow(0, 0, 0).sum({1});
+    return {none, none};
+  }
+  const TokenMask& mask = query.mask;
+  const bool early = mask.early_M.defined() && !mask.early_forbidden_ids.empty();
+  const at::Tensor picks_M = PadRows(at::arange(count, query.rows_M.options()));
+  const variable_list rows = {
+      query.rows_M.index_select(0, picks_M), query.targets_M.index_select(0, picks_M),
+      Ids(mask.forbidden_ids, hidden_ND.device()),
+      early ? Ids(mask.early_forbidden_ids, hidden_ND.device()) : at::Tensor(),
+      early ? mask.early_M.index_select(0, picks_M) : at::Tensor()};
+  const variable_list scores =
+      TokenScoresFunction::apply(hidden_ND, weight_VD, rows, query.temperature);
+  return {scores[0].narrow(0, 0, count), scores[1].narrow(0, 0, count)};
+}
+
+}  // namespace trainyard::model
