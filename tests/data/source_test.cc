@@ -1,0 +1,80 @@
+#include "data/source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/data/fixture.h"
+
+namespace trainyard::data {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class SourceTest : public DataTest {
+ protected:
+  static std::vector<std::string> Texts(const SourceSpec& spec) {
+    std::vector<std::string> texts;
+    const auto counts = ReadRows(spec, [&](const Row& row) {
+      texts.push_back(*row.text);
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(counts.ok()) << counts.status();
+    return texts;
+  }
+  static absl::StatusOr<SourceCounts> Read(const SourceSpec& spec) {
+    return ReadRows(spec, [](const Row&) { return absl::OkStatus(); });
+  }
+};
+
+TEST_F(SourceTest, ReadsTextByFileAndByLine) {
+  EXPECT_THAT(Texts(Source("a", "one\n\ntwo\n", SourceFormat::kTextPerFile)),
+              ElementsAre("one\n\ntwo\n"));
+  EXPECT_THAT(Texts(Source("b", "\xEF\xBB\xBFone\r\n\n  \ntwo", SourceFormat::kTextPerLine)),
+              ElementsAre("one", "two"));
+}
+
+TEST_F(SourceTest, ErrorsNameFileAndLine) {
+  const SourceSpec spec = Source("sft.jsonl", "{\"text\": \"a\"}\n\n{\"txt\": \"b\"}\n");
+  const auto counts = Read(spec);
+  EXPECT_EQ(counts.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(counts.status().message()), HasSubstr("sft.jsonl:3: field "));
+}
+
+TEST_F(SourceTest, BadRowsAreSkippedAndCountedUpToTheLimit) {
+  SourceSpec spec = Source("x.jsonl", "{\"text\": \"a\"}\n{\n{\n{\"text\": \"b\"}\n");
+  spec.max_bad_rows = 2;
+  const auto counts = Read(spec);
+  ASSERT_TRUE(counts.ok()) << counts.status();
+  EXPECT_EQ(counts->rows, 4);
+  EXPECT_EQ(counts->bad_rows, 2);
+  EXPECT_THAT(counts->first_bad_row, HasSubstr("x.jsonl:2"));
+  spec.max_bad_rows = 1;
+  EXPECT_THAT(std::string(Read(spec).status().message()),
+              HasSubstr("more than max_bad_rows = 1 bad rows, the last of them: "));
+}
+
+TEST_F(SourceTest, TakesOnlyTheGroupsAskedFor) {
+  SourceSpec spec = Source("g.jsonl", RatedRows(9));
+  spec.groups = {"b"};
+  EXPECT_EQ(Read(spec)->rows, 3);
+}
+
+TEST_F(SourceTest, AMissingFileIsNotFoundByItsPath) {
+  SourceSpec spec;
+  spec.paths = {directory_ + "/nowhere.jsonl"};
+  EXPECT_EQ(Read(spec).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(Read(spec).status().message()), HasSubstr("nowhere.jsonl"));
+}
+
+TEST_F(SourceTest, TheFormatFollowsTheNameOrTheFile) {
+  EXPECT_EQ(*ResolveSourceFormat("", "a.jsonl"), SourceFormat::kJsonl);
+  EXPECT_EQ(*ResolveSourceFormat("", "a.txt"), SourceFormat::kTextPerLine);
+  EXPECT_EQ(*ResolveSourceFormat("", directory_), SourceFormat::kTokenShards);
+  EXPECT_EQ(*ResolveSourceFormat("text", "a.jsonl"), SourceFormat::kTextPerFile);
+  EXPECT_FALSE(ResolveSourceFormat("csv", "a.csv").ok());
+  EXPECT_FALSE(ResolveSourceFormat("", "a.csv").ok());
+}
+
+}  // namespace
+}  // namespace trainyard::data
