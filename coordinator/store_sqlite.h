@@ -3,6 +3,7 @@
 #ifndef TRAINYARD_COORDINATOR_STORE_SQLITE_H_
 #define TRAINYARD_COORDINATOR_STORE_SQLITE_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -27,8 +28,12 @@ struct SqliteStoreOptions {
 // Takes the directory's lock, opens or creates the database and begins a new term, durably.
 // FailedPrecondition: another coordinator holds the directory (names it), the directory is on NFS,
 // Lustre or another network file system, or the database was written by a newer version.
-// ResourceExhausted: no room for the reserve. Destroying the store writes what is queued first.
+// Without room for the reserve it opens read-only (read_only_reason). Destroying the store writes
+// what is queued first.
 absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(SqliteStoreOptions options);
+
+// Is `type`, a file system's number in statfs(2), that of a network file system?
+bool IsNetworkFilesystem(int64_t type);
 
 }  // namespace trainyard::coordinator
 

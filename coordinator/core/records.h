@@ -280,8 +280,8 @@ struct Batch {
   std::vector<EventRow> events;
 };
 
-// What a core starts from: all that was durable. Attempts and tasks of terminal jobs may be left
-// out, except tasks that are not EXITED.
+// What a core starts from: every job, its last attempt, the tasks that are not EXITED and those of
+// the attempts of ACTIVE jobs.
 struct Snapshot {
   uint64_t term = 0;
   int64_t revision = 0;
@@ -291,7 +291,6 @@ struct Snapshot {
   std::vector<TaskRecord> tasks;
   std::vector<NodeRecord> nodes;
   std::vector<CheckpointRow> checkpoints;
-  std::vector<ArtifactRow> artifacts;
   std::vector<PipelineRecord> pipelines;
 };
 
