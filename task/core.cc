@@ -8,6 +8,9 @@
 namespace trainyard::task {
 namespace {
 
+// Metrics that wait while the coordinator is away; then the oldest go.
+constexpr size_t kWaitingRows = 1000;
+
 bool IsEpochOver(const absl::Status& status) {
   return absl::IsAborted(status) || absl::IsPermissionDenied(status);
 }
@@ -40,7 +43,7 @@ absl::Duration SessionCore::NextTick() const {
   }
   absl::Duration next = next_heartbeat_;
   if (progress_waits_) next = std::min(next, next_progress_);
-  if (metrics_) next = std::min(next, next_metrics_);
+  if (!metrics_.empty()) next = std::min(next, next_metrics_);
   return next;
 }
 
@@ -96,11 +99,7 @@ void SessionCore::On(const LocalProgress& event, Actions* actions) {
 }
 
 void SessionCore::On(const LocalMetrics& event, Actions* actions) {
-  if (metrics_ && metrics_->step == event.metrics.step) {
-    for (const auto& [name, value] : event.metrics.values) metrics_->values[name] = value;
-  } else if (!metrics_ || metrics_->step < event.metrics.step) {
-    metrics_ = event.metrics;
-  }
+  KeepMetrics(event.metrics);
   if (phase_ == Phase::kOpen) SendReports(/*all=*/false, actions);
 }
 
@@ -203,6 +202,20 @@ bool SessionCore::AcceptTerm(uint64_t term, Actions* actions) {
   return true;
 }
 
+void SessionCore::KeepMetrics(const StepMetrics& row) {
+  if (!metrics_.empty() && metrics_.back().step == row.step) {
+    for (const auto& [name, value] : row.values) metrics_.back().values[name] = value;
+    return;
+  }
+  const auto overtaken = [&row](const StepMetrics& waiting) {
+    return std::all_of(waiting.values.begin(), waiting.values.end(),
+                       [&row](const auto& entry) { return row.values.contains(entry.first); });
+  };
+  metrics_.erase(std::remove_if(metrics_.begin(), metrics_.end(), overtaken), metrics_.end());
+  metrics_.push_back(row);
+  if (metrics_.size() > kWaitingRows) metrics_.pop_front();
+}
+
 void SessionCore::SendReports(bool all, Actions* actions) {
   if (std::exchange(ready_waits_, false)) SendTo(*ready_, actions);
   if (progress_waits_ && (all || now_ >= next_progress_)) {
@@ -210,8 +223,9 @@ void SessionCore::SendReports(bool all, Actions* actions) {
     progress_waits_ = false;
     next_progress_ = now_ + options_.report_interval;
   }
-  if (metrics_ && (all || now_ >= next_metrics_)) {
-    SendTo(*std::exchange(metrics_, std::nullopt), actions);
+  if (!metrics_.empty() && (all || now_ >= next_metrics_)) {
+    for (StepMetrics& row : metrics_) SendTo(std::move(row), actions);
+    metrics_.clear();
     next_metrics_ = now_ + options_.report_interval;
   }
 }

@@ -15,6 +15,7 @@
 #define TRAINYARD_TASK_CORE_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -161,6 +162,8 @@ class SessionCore {
   void On(const LocalReady& event, Actions* actions);
   void On(const LocalProgress& event, Actions* actions);
   void On(const LocalMetrics& event, Actions* actions);
+  // Adds a row to those that wait: merges it with one of its step, drops those it overtakes.
+  void KeepMetrics(const StepMetrics& row);
   void On(const LocalStop& event, Actions* actions);
   void On(const LocalEnd& event, Actions* actions);
   void Hear(const Welcome& message, Actions* actions);
@@ -198,7 +201,7 @@ class SessionCore {
   // Latest, and whether it still has to leave.
   std::optional<Progress> progress_;
   bool progress_waits_ = false;
-  std::optional<StepMetrics> metrics_;
+  std::deque<StepMetrics> metrics_;  // waiting rows, by step
   absl::Duration next_progress_ = absl::ZeroDuration();
   absl::Duration next_metrics_ = absl::ZeroDuration();
 };

@@ -95,8 +95,9 @@ class TaskSession {
   // of the step or phase is what hang detection watches.
   virtual void Report(const Progress& progress) = 0;
 
-  // Metrics of a step (rank 0 or controller only). Values of one step are merged; at most about one
-  // step a second leaves (the latest; a step that is overtaken is dropped). Not durable.
+  // Metrics of a step (rank 0 or controller only). Values of one step are merged. What is waiting
+  // leaves about once a second; a waiting row is overtaken, and dropped, by a later one that has all
+  // of its names, so the rare values (validation) stay. Not durable.
   virtual void ReportMetrics(int64_t step, const std::map<std::string, double>& values) = 0;
 
   // Everybody there is, as last heard.
