@@ -56,12 +56,10 @@ at::Tensor RunChunks(const at::Tensor& states_MD, const at::Tensor& weight_VD,
 class CrossEntropyFunction : public torch::autograd::Function<CrossEntropyFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_ND,
-                            const at::Tensor& weight_VD, const variable_list& rows_targets_weights,
-                            double z_loss) {
-    const at::Tensor& rows_M = rows_targets_weights[0];
+                            const at::Tensor& weight_VD, const at::Tensor& rows_M,
+                            const ChosenTargets& chosen) {
     const bool wants_gradient = hidden_ND.requires_grad() || weight_VD.requires_grad();
     const at::Tensor states_MD = hidden_ND.index_select(0, rows_M);
-    const ChosenTargets chosen{rows_targets_weights[1], rows_targets_weights[2], z_loss};
     if (!wants_gradient) return RunChunks(states_MD, weight_VD, chosen, nullptr);
     Gradients gradients{at::empty_like(states_MD),
                         at::zeros(weight_VD.sizes(), chosen.weights_M.options())};
@@ -97,13 +95,11 @@ at::Tensor LinearCrossEntropy(const at::Tensor& hidden_ND, const at::Tensor& wei
   const at::Tensor rows_M = PadRows(trained_M);
   at::Tensor weights_M = targets.weights_N.index_select(0, rows_M).to(wide);
   weights_M.narrow(0, trained_M.size(0), rows_M.size(0) - trained_M.size(0)).zero_();
-  const at::Tensor targets_M = targets.targets_N.index_select(0, rows_M);
+  const ChosenTargets chosen{targets.targets_N.index_select(0, rows_M), weights_M, z_loss};
   if (!at::GradMode::is_enabled()) {
-    return RunChunks(hidden_ND.index_select(0, rows_M), weight_VD, {targets_M, weights_M, z_loss},
-                     nullptr);
+    return RunChunks(hidden_ND.index_select(0, rows_M), weight_VD, chosen, nullptr);
   }
-  return CrossEntropyFunction::apply(hidden_ND, weight_VD,
-                                     variable_list{rows_M, targets_M, weights_M}, z_loss);
+  return CrossEntropyFunction::apply(hidden_ND, weight_VD, rows_M, chosen);
 }
 
 }  // namespace trainyard::model

@@ -14,11 +14,12 @@ using torch::autograd::variable_list;
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x_NI,
-                            const at::Tensor& weight_OI, const at::Tensor& bias_O) {
+                            const at::Tensor& weight_OI, const std::optional<at::Tensor>& bias_O) {
     context->save_for_backward({x_NI, weight_OI});
+    context->saved_data["bias"] = bias_O.has_value();
     const at::Tensor out_NO = at::empty({x_NI.size(0), weight_OI.size(0)}, x_NI.options());
     Multiply(Product::kABt, x_NI, weight_OI, out_NO);
-    if (bias_O.defined()) out_NO.add_(bias_O);
+    if (bias_O.has_value()) out_NO.add_(*bias_O);
     return out_NO;
   }
 
@@ -35,7 +36,7 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
       result[1] = at::empty_like(weight_OI);
       Multiply(Product::kAtB, grad_NO, x_NI, result[1]);
     }
-    if (context->needs_input_grad(2)) result[2] = grad_NO.sum({0});
+    if (context->saved_data["bias"].toBool()) result[2] = grad_NO.sum({0});
     return result;
   }
 };
@@ -43,7 +44,8 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
 }  // namespace
 
 at::Tensor Linear(const at::Tensor& x_NI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
-  if (x_NI.is_cpu()) return LinearFunction::apply(x_NI, weight_OI, bias_O);
+  const auto bias = bias_O.defined() ? std::optional<at::Tensor>(bias_O) : std::nullopt;
+  if (x_NI.is_cpu()) return LinearFunction::apply(x_NI, weight_OI, bias);
   return at::linear(x_NI, weight_OI, bias_O);
 }
 

@@ -58,9 +58,7 @@ void ForEachChunk(int64_t rows, int64_t chunk_rows, const Body& body) {
 class TokenScoresFunction : public torch::autograd::Function<TokenScoresFunction> {
  public:
   static variable_list forward(AutogradContext* context, const at::Tensor& hidden_ND,
-                               const at::Tensor& weight_VD, const variable_list& row_tensors,
-                               double temperature) {
-    const Rows rows = FromTensors(row_tensors, temperature);
+                               const at::Tensor& weight_VD, const Rows& rows) {
     const at::Tensor states_MD = hidden_ND.index_select(0, rows.rows_M);
     const at::Tensor buffer = MakeLogitsBuffer(states_MD, weight_VD);
     const at::Tensor log_prob_M = at::empty({states_MD.size(0)}, buffer.options());
@@ -77,18 +75,17 @@ class TokenScoresFunction : public torch::autograd::Function<TokenScoresFunction
       const at::Tensor prob_CV = (logits_CV - normaliser_C.unsqueeze(1)).exp_();
       entropy_M.narrow(0, c.begin, c.count).copy_(normaliser_C - prob_CV.mul_(logits_CV).sum({1}));
     });
-    variable_list saved = {hidden_ND, weight_VD, normaliser_M, entropy_M};
-    saved.insert(saved.end(), row_tensors.begin(), row_tensors.end());
-    context->save_for_backward(saved);
-    context->saved_data["temperature"] = temperature;
+    context->save_for_backward({hidden_ND, weight_VD, normaliser_M, entropy_M, rows.rows_M,
+                                rows.targets_M, rows.forbidden_ids, rows.early_ids, rows.early_M});
+    context->saved_data["temperature"] = rows.temperature;
     return {log_prob_M, entropy_M};
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &hidden_ND = saved[0], &weight_VD = saved[1], &normaliser_M = saved[2];
-    const double temperature = context->saved_data["temperature"].toDouble();
-    const Rows rows = FromTensors({saved.begin() + 4, saved.end()}, temperature);
+    const Rows rows{saved[4], saved[5], saved[6],
+                    saved[7], saved[8], context->saved_data["temperature"].toDouble()};
     const at::Tensor states_MD = hidden_ND.index_select(0, rows.rows_M);
     const at::Tensor buffer = MakeLogitsBuffer(states_MD, weight_VD);
     const auto part = [](const at::Tensor& x, Chunk c) {
@@ -106,19 +103,13 @@ class TokenScoresFunction : public torch::autograd::Function<TokenScoresFunction
       at::Tensor grad_CV = log_prob_CV.add_(part(saved[3], c)).mul_(entropy_C1).add_(chosen_C1);
       grad_CV.mul_(prob_CV).neg_();
       grad_CV.scatter_add_(1, part(rows.targets_M, c), chosen_C1.contiguous());
-      grad_CV = grad_CV.div_(temperature).to(states_MD.scalar_type());
+      grad_CV = grad_CV.div_(rows.temperature).to(states_MD.scalar_type());
       Multiply(Product::kAB, grad_CV, weight_VD, hidden_grad_MD.narrow(0, c.begin, c.count));
       Multiply(Product::kAtB, grad_CV, states_CD, weight_grad_VD, /*accumulate=*/true);
     });
     const at::Tensor hidden_grad_ND = at::zeros_like(hidden_ND);
     hidden_grad_ND.index_add_(0, rows.rows_M, hidden_grad_MD);
-    variable_list result = {hidden_grad_ND, weight_grad_VD.to(weight_VD.scalar_type())};
-    result.resize(2 + (saved.size() - 4) + 1);
-    return result;
-  }
-
-  static Rows FromTensors(const variable_list& tensors, double temperature) {
-    return {tensors[0], tensors[1], tensors[2], tensors[3], tensors[4], temperature};
+    return {hidden_grad_ND, weight_grad_VD.to(weight_VD.scalar_type()), at::Tensor()};
   }
 };
 
@@ -141,13 +132,16 @@ TokenScores ScoreTokens(const at::Tensor& hidden_ND, const at::Tensor& weight_VD
   const TokenMask& mask = query.mask;
   const bool early = mask.early_M.defined() && !mask.early_forbidden_ids.empty();
   const at::Tensor picks_M = PadRows(at::arange(count, query.rows_M.options()));
-  const variable_list rows = {
-      query.rows_M.index_select(0, picks_M), query.targets_M.index_select(0, picks_M),
-      Ids(mask.forbidden_ids, hidden_ND.device()),
-      early ? Ids(mask.early_forbidden_ids, hidden_ND.device()) : at::Tensor(),
-      early ? mask.early_M.index_select(0, picks_M) : at::Tensor()};
-  const variable_list scores =
-      TokenScoresFunction::apply(hidden_ND, weight_VD, rows, query.temperature);
+  Rows rows;
+  rows.rows_M = query.rows_M.index_select(0, picks_M);
+  rows.targets_M = query.targets_M.index_select(0, picks_M);
+  rows.forbidden_ids = Ids(mask.forbidden_ids, hidden_ND.device());
+  rows.temperature = query.temperature;
+  if (early) {
+    rows.early_ids = Ids(mask.early_forbidden_ids, hidden_ND.device());
+    rows.early_M = mask.early_M.index_select(0, picks_M);
+  }
+  const variable_list scores = TokenScoresFunction::apply(hidden_ND, weight_VD, rows);
   return {scores[0].narrow(0, 0, count), scores[1].narrow(0, 0, count)};
 }
 
