@@ -32,7 +32,7 @@ class ClientStream final : public grpc::ClientBidiReactor<Out, In> {
     // Exactly once, last: what the stream ended with.
     std::function<void(const absl::Status&)> on_closed;
   };
-  // Starts the call: [&](auto* context, auto* reactor) { stub->async()->Session(context, reactor); }
+  // Starts the call: [&](auto* context, auto* reactor) { stub.async()->Session(context, reactor); }
   using Open = std::function<void(grpc::ClientContext*, Reactor*)>;
 
   static std::shared_ptr<ClientStream> Start(const Open& open, Callbacks callbacks) {

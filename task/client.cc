@@ -244,7 +244,7 @@ absl::StatusOr<CommitResult> ClientSession::CommitCheckpoint(const CommitRequest
     committing_ = true;
   }
   v1::CommitCheckpointRequest wire;
-  // A function of what is committed: a repeat, even by a caller that timed out, is the same request.
+  // A function of what is committed: a repeat, even after a timeout, is the same request.
   wire.set_request_id(absl::StrCat("commit-", assignment_.job_id, "-", assignment_.epoch, "-",
                                    request.step, "-", request.manifest_sha256.substr(0, 16)));
   wire.set_job_id(assignment_.job_id);

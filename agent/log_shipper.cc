@@ -1,0 +1,186 @@
+#include "agent/log_shipper.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+
+namespace trainyard::agent {
+namespace {
+
+constexpr int64_t kPieceBytes = 64 << 10;
+// Bytes of one task that may be on their way.
+constexpr int64_t kWindowBytes = 1 << 20;
+constexpr absl::Duration kLook = absl::Milliseconds(200);
+constexpr absl::Duration kSilence = absl::Seconds(30);
+constexpr absl::Duration kCloseWait = absl::Seconds(5);
+constexpr size_t kInboxCapacity = 4096;
+
+int64_t SizeOf(int fd) {
+  struct stat status = {};
+  return fstat(fd, &status) == 0 ? status.st_size : 0;
+}
+
+void FreeBlocks(int fd, int64_t begin, int64_t end) {
+  // Best effort: some file systems have no holes.
+  fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, begin, end - begin);
+}
+
+}  // namespace
+
+LogShipper::LogShipper(std::shared_ptr<grpc::Channel> channel,
+                       std::function<void(uint64_t)> on_done)
+    : stub_(v1::AgentService::NewStub(std::move(channel))),
+      on_done_(std::move(on_done)),
+      inbox_(std::make_shared<Inbox>(kInboxCapacity)),
+      backoff_(absl::Milliseconds(200), absl::Seconds(5), EntropyBits()),
+      thread_([this] { Run(); }) {}
+
+LogShipper::~LogShipper() {
+  inbox_->Push(LastCall{}, absl::InfiniteDuration());
+  thread_.join();
+}
+
+void LogShipper::Add(LogSource source) { inbox_->Push(std::move(source), absl::Seconds(1)); }
+
+void LogShipper::Finish(uint64_t task_uid) { inbox_->Push(Finished{task_uid}, absl::Seconds(1)); }
+
+void LogShipper::Run() {
+  const Clock& clock = Clock::Real();
+  const auto leaving = [this] { return leave_at_ != absl::InfiniteDuration(); };
+  while (clock.Monotonic() < leave_at_ && !(leaving() && AllShipped())) {
+    std::optional<Item> item = inbox_->Pop(kLook);
+    while (item) {
+      std::visit([this](auto& i) { Take(i); }, *item);
+      item = inbox_->Pop(absl::ZeroDuration());
+    }
+    NoticeClosed();
+    if (stream_ == nullptr && !tails_.empty() && clock.Monotonic() >= open_at_) Open();
+    ShipAll();
+    WatchProgress();
+  }
+  if (stream_ != nullptr) {
+    stream_->Cancel();
+    stream_->AwaitClosed(kCloseWait);
+  }
+  for (auto& [uid, tail] : tails_) close(tail.fd);
+}
+
+void LogShipper::Take(LogSource& source) {
+  const uint64_t uid = source.task_uid;
+  const int fd = open(source.path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    Log().error("cannot read the output of {}: {}", source.task, source.path);
+    return;
+  }
+  tails_[uid] = {std::move(source), fd, 0, 0, false};
+}
+
+void LogShipper::Take(Finished& finished) {
+  const auto found = tails_.find(finished.task_uid);
+  if (found == tails_.end()) {
+    on_done_(finished.task_uid);
+  } else {
+    found->second.finished = true;
+  }
+}
+
+void LogShipper::Take(Kept& kept) {
+  const auto found = tails_.find(kept.task_uid);
+  if (kept.stream != stream_number_ || found == tails_.end()) return;
+  backoff_.Reset();
+  progress_at_ = Clock::Real().Monotonic();
+  Tail& tail = found->second;
+  if (kept.offset <= tail.kept) return;
+  FreeBlocks(tail.fd, tail.kept, kept.offset);
+  tail.kept = kept.offset;
+  tail.sent = std::max(tail.sent, tail.kept);
+}
+
+void LogShipper::Take(LastCall&) { leave_at_ = Clock::Real().Monotonic() + kLastWait; }
+
+void LogShipper::NoticeClosed() {
+  if (stream_ == nullptr || !stream_->AwaitClosed(absl::ZeroDuration())) return;
+  stream_ = nullptr;
+  open_at_ = Clock::Real().Monotonic() + backoff_.Next();
+  for (auto& [uid, tail] : tails_) tail.sent = tail.kept;
+}
+
+void LogShipper::Open() {
+  const int64_t number = ++stream_number_;
+  progress_at_ = Clock::Real().Monotonic();
+  Stream::Callbacks callbacks;
+  callbacks.on_message = [inbox = inbox_, number](v1::LogAck ack) {
+    return inbox->TryPush(Kept{number, ack.task_uid(), ack.offset()});
+  };
+  callbacks.on_closed = [](const absl::Status& status) {
+    Log().debug("log stream closed: {}", status.ToString());
+  };
+  stream_ = Stream::Start(
+      [this](grpc::ClientContext* context, Stream::Reactor* reactor) {
+        stub_->async()->ShipLogs(context, reactor);
+      },
+      std::move(callbacks));
+}
+
+void LogShipper::ShipAll() {
+  for (auto it = tails_.begin(); it != tails_.end();) {
+    Tail& tail = it->second;
+    ShipOne(&tail);
+    if (!tail.finished || tail.kept < SizeOf(tail.fd)) {
+      ++it;
+      continue;
+    }
+    close(tail.fd);
+    const uint64_t uid = it->first;
+    it = tails_.erase(it);
+    on_done_(uid);
+  }
+}
+
+void LogShipper::ShipOne(Tail* tail) {
+  const int64_t size = SizeOf(tail->fd);
+  if (size - tail->kept > kMostKeptBytes) {
+    FreeBlocks(tail->fd, tail->kept, size - kMostKeptBytes);
+    tail->kept = size - kMostKeptBytes;
+    tail->sent = std::max(tail->sent, tail->kept);
+  }
+  while (stream_ != nullptr && tail->sent < size && tail->sent - tail->kept < kWindowBytes) {
+    v1::LogShipment shipment;
+    shipment.set_task_uid(tail->source.task_uid);
+    shipment.set_job_id(tail->source.job_id);
+    shipment.set_attempt(tail->source.attempt);
+    shipment.set_task(tail->source.task);
+    shipment.set_offset(tail->sent);
+    std::string* bytes = shipment.mutable_data();
+    bytes->resize(std::min(kPieceBytes, size - tail->sent));
+    const ssize_t read = pread(tail->fd, bytes->data(), bytes->size(), tail->sent);
+    if (read <= 0) return;
+    bytes->resize(read);
+    if (!stream_->Send(std::move(shipment))) return;
+    tail->sent += read;
+  }
+}
+
+bool LogShipper::AllShipped() {
+  return std::all_of(tails_.begin(), tails_.end(), [](const auto& entry) {
+    return entry.second.kept >= SizeOf(entry.second.fd);
+  });
+}
+
+void LogShipper::WatchProgress() {
+  const bool waiting = std::any_of(tails_.begin(), tails_.end(), [](const auto& entry) {
+    return entry.second.sent > entry.second.kept;
+  });
+  const absl::Duration now = Clock::Real().Monotonic();
+  if (!waiting) progress_at_ = now;
+  if (stream_ != nullptr && now >= progress_at_ + kSilence) stream_->Cancel();
+}
+
+}  // namespace trainyard::agent
