@@ -28,6 +28,7 @@ trainyard_pkg_config(utf8proc libutf8proc)
 trainyard_pkg_config(sentencepiece sentencepiece)
 trainyard_pkg_config(zstd libzstd)
 trainyard_pkg_config(xxhash libxxhash)
+trainyard_pkg_config(httplib cpp-httplib)
 
 # LibTorch by hand: the wheel's own CMake package demands a CUDA toolkit even for CPU use.
 file(GLOB TRAINYARD_TORCH_GUESS ${CMAKE_SOURCE_DIR}/.venv-build/lib/python3.*/site-packages/torch)

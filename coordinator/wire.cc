@@ -112,6 +112,22 @@ v1::Job ToWire(const JobRecord& job) {
   return message;
 }
 
+v1::Job ToWire(const JobView& view) {
+  v1::Job message = ToWire(view.job);
+  if (view.attempt.has_value()) {
+    *message.mutable_current() = ToWire(*view.attempt);
+    for (const auto& [uid, task] : view.tasks) {
+      v1::Task* added = message.mutable_current()->add_tasks();
+      *added = ToWire(task);
+      const auto progress = view.progress.find(uid);
+      if (progress != view.progress.end()) *added->mutable_progress() = ToWire(progress->second);
+    }
+  }
+  const auto speaker = view.progress.find(view.speaker);
+  if (speaker != view.progress.end()) *message.mutable_progress() = ToWire(speaker->second);
+  return message;
+}
+
 v1::Pipeline ToWire(const PipelineRecord& pipeline) {
   v1::Pipeline message;
   message.set_id(pipeline.id);

@@ -11,6 +11,7 @@
 #include "coordinator/core/core.h"
 #include "coordinator/core/decision.h"
 #include "coordinator/core/event.h"
+#include "coordinator/job_board.h"
 #include "trainyard/v1/agent.pb.h"
 #include "trainyard/v1/coordinator.pb.h"
 #include "trainyard/v1/task.pb.h"
@@ -29,6 +30,8 @@ v1::Task ToWire(const TaskRecord& task);
 v1::Attempt ToWire(const AttemptRecord& attempt);
 // Without current, progress and checkpoints.
 v1::Job ToWire(const JobRecord& job);
+// With its current attempt and progress; without checkpoints.
+v1::Job ToWire(const JobView& view);
 // Without the jobs themselves.
 v1::Pipeline ToWire(const PipelineRecord& pipeline);
 v1::Node ToWire(const NodeView& node, absl::Time now);
