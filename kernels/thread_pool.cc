@@ -1,5 +1,11 @@
 #include "kernels/thread_pool.h"
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <climits>
+
 #include "base/status.h"
 
 namespace trainyard::kernels {
@@ -31,7 +37,7 @@ ThreadPool::ThreadPool(int threads) {
 ThreadPool::~ThreadPool() {
   stopping_.store(true);
   claim_.store((Region(claim_.load()) + 1) << (2 * kItemBits));
-  claim_.notify_all();
+  WakeSleepers();
   for (std::thread& worker : workers_) worker.join();
 }
 
@@ -52,8 +58,8 @@ void ThreadPool::Run(int count, Call call, const void* context) {
   done_.store(0, std::memory_order_relaxed);
   const uint64_t region = Region(claim_.load(std::memory_order_relaxed)) + 1;
   claim_.store(region << (2 * kItemBits) | static_cast<uint64_t>(count) << kItemBits,
-               std::memory_order_release);
-  claim_.notify_all();
+               std::memory_order_seq_cst);
+  WakeSleepers();
   while (ClaimAndRun(0)) {
   }
   // A worker that was descheduled holds the last item: give it the core instead of spinning on.
@@ -66,6 +72,24 @@ void ThreadPool::Run(int count, Call call, const void* context) {
   }
 }
 
+void ThreadPool::SleepUnlessChanged(uint64_t claim) {
+  const uint32_t wakeups = wakeups_.load(std::memory_order_seq_cst);
+  sleepers_.fetch_add(1, std::memory_order_seq_cst);
+  // Either this sees the new claim (or the stop), or the thread that made it sees a sleeper.
+  if (claim_.load(std::memory_order_seq_cst) == claim && !stopping_.load()) {
+    syscall(SYS_futex, reinterpret_cast<uint32_t*>(&wakeups_), FUTEX_WAIT_PRIVATE, wakeups, nullptr,
+            nullptr, 0);
+  }
+  sleepers_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void ThreadPool::WakeSleepers() {
+  if (sleepers_.load(std::memory_order_seq_cst) == 0) return;
+  wakeups_.fetch_add(1, std::memory_order_seq_cst);
+  syscall(SYS_futex, reinterpret_cast<uint32_t*>(&wakeups_), FUTEX_WAKE_PRIVATE, INT_MAX, nullptr,
+          nullptr, 0);
+}
+
 void ThreadPool::WorkerLoop(int thread) {
   while (!stopping_.load(std::memory_order_acquire)) {
     while (ClaimAndRun(thread)) {
@@ -76,7 +100,7 @@ void ThreadPool::WorkerLoop(int thread) {
       Pause();
       woken = claim_.load(std::memory_order_acquire) != idle;
     }
-    if (!woken && !stopping_.load(std::memory_order_acquire)) claim_.wait(idle);
+    if (!woken) SleepUnlessChanged(idle);
   }
 }
 

@@ -42,6 +42,8 @@ class ThreadPool {
   void Run(int count, Call call, const void* context);
   void WorkerLoop(int thread);
   bool ClaimAndRun(int thread);
+  void SleepUnlessChanged(uint64_t claim);
+  void WakeSleepers();
 
   Call call_ = nullptr;
   const void* context_ = nullptr;
@@ -50,6 +52,10 @@ class ThreadPool {
   alignas(64) std::atomic<uint64_t> claim_{0};
   alignas(64) std::atomic<int> done_{0};
   std::atomic<bool> stopping_{false};
+  // Sleeping threads wait on `wakeups_` with a futex: std::atomic::wait took 2 ms to wake where this
+  // takes 5 us.
+  std::atomic<int> sleepers_{0};
+  std::atomic<uint32_t> wakeups_{0};
   std::vector<std::thread> workers_;
 };
 

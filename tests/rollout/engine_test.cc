@@ -1,0 +1,365 @@
+#include "rollout/engine.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "base/random.h"
+#include "tests/rollout/tiny_model.h"
+
+namespace trainyard::rollout {
+namespace {
+
+using testing::HasSubstr;
+
+EngineOptions Options(const ScheduleLimits& limits = {64, 64}, int blocks = 400) {
+  EngineOptions options;
+  options.threads = 2;
+  options.limits = limits;
+  options.cache_bytes = blocks * BlockFloats(TinyLlama()) * 4;
+  for (int id = 0; id < 97; ++id) options.token_bytes.push_back(absl::StrCat("<", id, ">"));
+  return options;
+}
+
+std::unique_ptr<Engine> MakeEngine(const EngineOptions& options = Options(),
+                                   const model::ModelConfig& config = TinyLlama()) {
+  auto engine = Engine::Create(TinyPacked(config, 1), options);
+  EXPECT_TRUE(engine.ok()) << engine.status();
+  return *std::move(engine);
+}
+
+GenerateRequest Request(uint64_t ticket, int prompt_tokens, int max_new_tokens) {
+  const CounterRandom random(DeriveKey(99, "prompt", ticket));
+  GenerateRequest request;
+  request.ticket = ticket;
+  request.row = static_cast<int64_t>(ticket);
+  request.seed = 5;
+  for (int i = 0; i < prompt_tokens; ++i) {
+    request.prompt_ids.push_back(static_cast<int32_t>(random.Below(61, i)));
+  }
+  request.sampling.max_new_tokens = max_new_tokens;
+  return request;
+}
+
+// Requests of many lengths and settings.
+GenerateRequest MixedRequest(uint64_t i) {
+  GenerateRequest request = Request(i, 1 + static_cast<int>(i * 7 % 45), 5 + i * 3 % 40);
+  request.sampling.temperature = i % 4 == 3 ? 0 : 0.7 + 0.1 * (i % 3);
+  if (i % 4 == 1) request.sampling.top_k = 12;
+  if (i % 4 == 2) request.sampling.top_p = 0.8;
+  request.sampling.forbidden_ids = {0, 2};
+  request.sampling.end_ids = {static_cast<int32_t>(3 + i % 5)};
+  request.sampling.min_new_tokens = 4;
+  return request;
+}
+
+using SampleName = std::pair<int64_t, int32_t>;
+
+std::map<SampleName, Completion> RunAll(Engine& engine, std::vector<GenerateRequest> requests) {
+  for (GenerateRequest& request : requests) {
+    const absl::Status added = engine.Add(std::move(request));
+    EXPECT_TRUE(added.ok()) << added;
+  }
+  std::map<SampleName, Completion> done;
+  for (int step = 0; !engine.idle() && step < 100000; ++step) {
+    for (Completion& c : engine.Step(absl::ZeroDuration()).completions) {
+      done[{c.row, c.sample}] = std::move(c);
+    }
+  }
+  EXPECT_TRUE(engine.idle());
+  EXPECT_EQ(engine.Load().free_blocks, engine.Load().total_blocks);
+  return done;
+}
+
+void ExpectSame(const Completion& a, const Completion& b) {
+  EXPECT_EQ(a.token_ids, b.token_ids);
+  EXPECT_EQ(a.logprobs, b.logprobs);
+  EXPECT_EQ(a.log_kept_mass, b.log_kept_mass);
+  EXPECT_EQ(a.finish, b.finish);
+}
+
+class EngineFamilies : public testing::TestWithParam<model::ModelConfig> {};
+
+// Tokens and log-probs to the bit: alone, in a batch, with prompts cut into chunks, on one thread.
+TEST_P(EngineFamilies, ASampleDoesNotDependOnItsCompany) {
+  const auto alone_engine = MakeEngine(Options(), GetParam());
+  std::map<SampleName, Completion> alone;
+  std::vector<GenerateRequest> requests;
+  for (uint64_t i = 0; i < 32; ++i) {
+    requests.push_back(MixedRequest(i));
+    alone.merge(RunAll(*alone_engine, {MixedRequest(i)}));
+  }
+  EngineOptions one_thread = Options({512, 64});
+  one_thread.threads = 1;
+  const std::pair<const char*, EngineOptions> settings[] = {
+      {"batch", Options({512, 64})}, {"chunks", Options({13, 64})}, {"one by one", Options({1, 2})},
+      {"one thread", one_thread}};
+  for (const auto& [name, options] : settings) {
+    SCOPED_TRACE(name);
+    const auto engine = MakeEngine(options, GetParam());
+    const auto together = RunAll(*engine, requests);
+    ASSERT_EQ(together.size(), alone.size());
+    for (const auto& [sample, completion] : alone) ExpectSame(together.at(sample), completion);
+  }
+}
+
+TEST_P(EngineFamilies, ASampleThatWasPreemptedIsTheSame) {
+  EngineOptions tight = Options();
+  tight.cache_bytes = 10 * BlockFloats(GetParam()) * 4;
+  const auto engine = MakeEngine(tight, GetParam()), roomy = MakeEngine(Options(), GetParam());
+  std::vector<GenerateRequest> requests;
+  for (uint64_t i = 0; i < 8; ++i) requests.push_back(Request(i, 10, 80));
+  const auto squeezed = RunAll(*engine, requests), free = RunAll(*roomy, requests);
+  EXPECT_GT(engine->Load().preemptions, 4);
+  EXPECT_EQ(roomy->Load().preemptions, 0);
+  for (const auto& [sample, completion] : free) ExpectSame(squeezed.at(sample), completion);
+}
+
+TEST_P(EngineFamilies, SamplesOfOneRequestEqualSamplesAskedForOneByOne) {
+  for (int prompt_tokens : {1, 15, 16, 17, 40}) {
+    GenerateRequest group = Request(7, prompt_tokens, 20);
+    group.n = 6;
+    group.first_sample = 2;
+    const auto engine = MakeEngine(Options(), GetParam());
+    const auto together = RunAll(*engine, {group});
+    ASSERT_EQ(together.size(), 6u);
+    for (int sample = 2; sample < 8; ++sample) {
+      group.n = 1;
+      group.first_sample = sample;
+      ExpectSame(together.at({7, sample}), RunAll(*engine, {group}).at({7, sample}));
+    }
+    EXPECT_NE(together.at({7, 2}).token_ids, together.at({7, 3}).token_ids);
+  }
+}
+
+TEST_P(EngineFamilies, ScoresOfGeneratedTokensAreTheBitsTheyWereGeneratedWith) {
+  const auto engine = MakeEngine(Options({13, 8}), GetParam());
+  for (uint64_t i = 0; i < 8; ++i) {
+    const GenerateRequest request = MixedRequest(i);
+    if (request.sampling.temperature == 0) continue;
+    const Completion c = RunAll(*engine, {request}).begin()->second;
+    ScoreRequest score;
+    score.ticket = 1;
+    score.token_ids = request.prompt_ids;
+    score.token_ids.insert(score.token_ids.end(), c.token_ids.begin(), c.token_ids.end());
+    score.begin = static_cast<int>(request.prompt_ids.size());
+    score.sampling = request.sampling;
+    ASSERT_TRUE(engine->Add(score).ok());
+    std::vector<ScoreResult> results;
+    while (results.empty()) results = engine->Step(absl::ZeroDuration()).scores;
+    ASSERT_TRUE(results[0].status.ok());
+    EXPECT_EQ(results[0].logprobs, c.logprobs);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, EngineFamilies, testing::Values(TinyLlama(), TinyGpt2()),
+                         [](const auto& config) { return config.param.model_type; });
+
+TEST(Engine, EveryKernelServesAndPassesTheSelfTest) {
+  for (const kernels::Fp32Kernels* table :
+       {kernels::PlainFp32Kernels(), kernels::Avx2Fp32Kernels(), kernels::Avx512Fp32Kernels()}) {
+    if (table == nullptr) continue;
+    EngineOptions options = Options();
+    options.kernels = table;
+    EXPECT_EQ(RunAll(*MakeEngine(options), {Request(1, 5, 5)}).size(), 1u);
+  }
+}
+
+TEST(Engine, EndsAtEndIdsStopStringsAndLengths) {
+  const auto engine = MakeEngine();
+  const Completion free = RunAll(*engine, {Request(1, 10, 30)}).begin()->second;
+  ASSERT_EQ(free.token_ids.size(), 30u);
+  EXPECT_EQ(free.finish, FinishReason::kLength);
+
+  GenerateRequest end = Request(1, 10, 30);
+  end.sampling.end_ids = {free.token_ids[4]};
+  Completion c = RunAll(*engine, {end}).begin()->second;
+  EXPECT_EQ(c.finish, FinishReason::kEnd);
+  EXPECT_EQ(c.token_ids.back(), free.token_ids[4]);
+  end.sampling.ignore_eos = true;
+  EXPECT_EQ(RunAll(*engine, {end}).begin()->second.token_ids, free.token_ids);
+
+  GenerateRequest stop = Request(1, 10, 30);
+  // Across a token boundary: the end of one token and the beginning of the next.
+  stop.sampling.stop_strings = {
+      absl::StrCat(free.token_ids[5] % 10, "><", free.token_ids[6] / 10 % 10 + 100, "never"),
+      absl::StrCat(free.token_ids[5] % 10, "><", absl::StrCat(free.token_ids[6]).substr(0, 1))};
+  c = RunAll(*engine, {stop}).begin()->second;
+  EXPECT_EQ(c.finish, FinishReason::kStop);
+  EXPECT_LE(c.token_ids.size(), 7u);
+  EXPECT_TRUE(std::equal(c.token_ids.begin(), c.token_ids.end(), free.token_ids.begin()));
+
+  c = RunAll(*engine, {Request(2, 120, 30)}).begin()->second;
+  EXPECT_EQ(c.finish, FinishReason::kLength);
+  EXPECT_EQ(c.token_ids.size(), 8u);  // the context is 128
+}
+
+TEST(Engine, TheMaskHoldsInEveryToken) {
+  const auto engine = MakeEngine();
+  for (uint64_t i = 0; i < 20; ++i) {
+    GenerateRequest request = Request(i, 3, 30);
+    request.sampling.forbidden_ids = {0, 1, 2, 40, 41, 42, 43, 44, 45};
+    request.sampling.end_ids = {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+    request.sampling.min_new_tokens = 6;
+    const Completion c = RunAll(*engine, {request}).begin()->second;
+    EXPECT_GE(c.token_ids.size(), 7u);
+    for (int32_t id : c.token_ids) {
+      const auto& forbidden = request.sampling.forbidden_ids;
+      EXPECT_EQ(std::count(forbidden.begin(), forbidden.end(), id), 0);
+    }
+  }
+}
+
+TEST(Engine, CancelFreesBlocksAtOnceAndReportsNothing) {
+  const auto engine = MakeEngine();
+  GenerateRequest group = Request(1, 20, 50);
+  group.n = 4;
+  ASSERT_TRUE(engine->Add(group).ok());
+  ASSERT_TRUE(engine->Add(Request(2, 20, 3)).ok());
+  engine->Step(absl::ZeroDuration());
+  EXPECT_EQ(engine->Cancel(1), 4);
+  EXPECT_EQ(engine->Cancel(1), 0);
+  engine->Step(absl::ZeroDuration());
+  EXPECT_EQ(engine->Load().total_blocks - engine->Load().free_blocks, 2);
+  const auto rest = RunAll(*engine, {});
+  EXPECT_EQ(rest.size(), 1u);
+}
+
+TEST(Engine, ADeadlineEndsASequenceWithItsPartialTokens) {
+  const auto engine = MakeEngine();
+  GenerateRequest request = Request(1, 20, 50);
+  request.deadline = absl::Seconds(10);
+  ASSERT_TRUE(engine->Add(request).ok());
+  for (int i = 0; i < 5; ++i) engine->Step(absl::Seconds(9));
+  const StepResult last = engine->Step(absl::Seconds(10));
+  ASSERT_EQ(last.completions.size(), 1u);
+  EXPECT_EQ(last.completions[0].finish, FinishReason::kAborted);
+  EXPECT_EQ(last.completions[0].error.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_EQ(last.completions[0].token_ids.size(), 5u);
+  EXPECT_TRUE(engine->idle());
+  EXPECT_EQ(engine->Load().free_blocks, engine->Load().total_blocks);
+}
+
+TEST(Engine, ASwapFollowsWhatEachRequestAskedFor) {
+  const auto engine = MakeEngine();
+  const auto version1 = TinyPacked(TinyLlama(), 2, 1);
+  GenerateRequest stay = Request(1, 20, 12), move = Request(2, 20, 12), stop = Request(3, 20, 12);
+  move.on_swap = OnSwap::kContinueNew;
+  stop.on_swap = OnSwap::kAbortPartial;
+  const Completion old_tokens = RunAll(*engine, {stay}).begin()->second;
+  for (const GenerateRequest& request : {stay, move, stop}) ASSERT_TRUE(engine->Add(request).ok());
+  for (int i = 0; i < 4; ++i) engine->Step(absl::ZeroDuration());
+  ASSERT_TRUE(engine->Swap(version1).ok());
+  EXPECT_EQ(engine->Swap(TinyPacked(TinyLlama(), 3, 2)).code(),
+            absl::StatusCode::kFailedPrecondition);
+  auto done = RunAll(*engine, {Request(4, 20, 12)});
+  ExpectSame(done.at({1, 0}), old_tokens);
+  EXPECT_EQ(done.at({4, 0}).spans[0].version, 1);
+  const Completion& moved = done.at({2, 0});
+  ASSERT_EQ(moved.spans.size(), 2u);
+  EXPECT_EQ(moved.spans[0].end, 4);
+  EXPECT_EQ(moved.spans[1].begin, 4);
+  EXPECT_EQ(moved.spans[1].version, 1);
+  EXPECT_EQ(moved.token_ids.size(), 12u);
+  EXPECT_EQ(done.at({3, 0}).finish, FinishReason::kAborted);
+  EXPECT_EQ(done.at({3, 0}).error.code(), absl::StatusCode::kAborted);
+  // What was continued equals what the new weights make of the same tokens.
+  ScoreRequest score;
+  score.ticket = 9;
+  score.token_ids = move.prompt_ids;
+  score.token_ids.insert(score.token_ids.end(), moved.token_ids.begin(), moved.token_ids.end());
+  score.begin = 24;
+  ASSERT_TRUE(engine->Add(score).ok());
+  std::vector<ScoreResult> results;
+  while (results.empty()) results = engine->Step(absl::ZeroDuration()).scores;
+  EXPECT_EQ(results[0].logprobs,
+            std::vector<float>(moved.logprobs.begin() + 4, moved.logprobs.end()));
+  EXPECT_TRUE(engine->Swap(TinyPacked(TinyLlama(), 3, 2)).ok());
+}
+
+TEST(Engine, AModelOfAnotherShapeIsNotSwappedIn) {
+  const auto engine = MakeEngine();
+  EXPECT_EQ(engine->Swap(TinyPacked(TinyGpt2(), 1)).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(Engine, WeightsThatAreNotFiniteAbortWithTheVersion) {
+  MemoryWeights weights(TinyLlama(), 1);
+  weights.tensors().at("model.norm.weight").values[3] = std::numeric_limits<float>::quiet_NaN();
+  auto packed = PackModel(TinyLlama(), weights);
+  ASSERT_TRUE(packed.ok());
+  (*packed)->version = 17;
+  const auto engine = MakeEngine();
+  ASSERT_TRUE(engine->Swap(*packed).ok());
+  const Completion c = RunAll(*engine, {Request(1, 5, 5)}).begin()->second;
+  EXPECT_EQ(c.error.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(c.error.message()), HasSubstr("version 17"));
+}
+
+TEST(Engine, BadRequestsAreRefusedByName) {
+  EngineOptions options = Options({64, 8}, 12);
+  options.max_waiting_sequences = 3;
+  options.token_bytes.clear();
+  const auto engine = MakeEngine(options);
+  const auto message = [&](auto change) {
+    GenerateRequest request = Request(1, 5, 5);
+    change(request);
+    const absl::Status status = engine->Add(request);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    return std::string(status.message());
+  };
+  EXPECT_THAT(message([](auto& r) { r.prompt_ids.clear(); }), HasSubstr("no tokens"));
+  EXPECT_THAT(message([](auto& r) { r.prompt_ids.resize(128); }), HasSubstr("context is 128"));
+  EXPECT_THAT(message([](auto& r) { r.prompt_ids[2] = 97; }), HasSubstr("token_ids[2] is 97"));
+  EXPECT_THAT(message([](auto& r) { r.n = 9; }), HasSubstr("n is 9"));
+  EXPECT_THAT(message([](auto& r) { r.n = 0; }), HasSubstr("n is 0"));
+  EXPECT_THAT(message([](auto& r) { r.sampling.stop_strings = {"x"}; }), HasSubstr("tokenizer"));
+  EXPECT_THAT(message([](auto& r) { r.prompt_ids.resize(90), r.n = 8; }), HasSubstr("blocks"));
+  for (uint64_t i = 0; i < 3; ++i) ASSERT_TRUE(engine->Add(Request(i, 5, 5)).ok());
+  EXPECT_EQ(engine->Add(Request(9, 5, 5)).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(engine->Add(Request(1, 5, 5)).code(), absl::StatusCode::kAlreadyExists);
+  ScoreRequest score;
+  score.token_ids = {1, 2, 3};
+  score.begin = 3;
+  EXPECT_THAT(std::string(engine->Add(score).message()), HasSubstr("begin is 3"));
+}
+
+// Arrivals, cancellations, deadlines and swaps at random: blocks never leak, everything is answered.
+TEST(Engine, NothingLeaksUnderRandomTraffic) {
+  for (uint64_t seed = 0; seed < 5; ++seed) {
+    const CounterRandom random(DeriveKey(seed, "traffic"));
+    EngineOptions options = Options({24, 12}, 16);
+    options.max_waiting_sequences = 40;
+    const auto engine = MakeEngine(options);
+    int expected = 0, answered = 0;
+    int64_t version = 0;
+    for (int step = 0; step < 400; ++step) {
+      const uint64_t choice = random.Below(12, step);
+      if (choice < 4) {
+        GenerateRequest request = MixedRequest(1000 * seed + step);
+        request.n = 1 + static_cast<int>(random.Below(3, step, 1));
+        request.on_swap = static_cast<OnSwap>(random.Below(3, step, 2));
+        request.deadline = absl::Seconds(step + 10 + random.Below(100, step, 3));
+        const int n = request.n;
+        if (engine->Add(std::move(request)).ok()) expected += n;
+      } else if (choice == 4) {
+        expected -= engine->Cancel(1000 * seed + random.Below(step + 1, step, 4));
+      } else if (choice == 5) {
+        const bool swapped = engine->Swap(TinyPacked(TinyLlama(), seed, version + 1)).ok();
+        version += swapped;
+      }
+      answered += static_cast<int>(engine->Step(absl::Seconds(step)).completions.size());
+    }
+    engine->AbortAll(absl::CancelledError("end of the test"));
+    answered += static_cast<int>(engine->Step(absl::Seconds(400)).completions.size());
+    EXPECT_EQ(answered, expected);
+    EXPECT_TRUE(engine->idle());
+    EXPECT_EQ(engine->Load().free_blocks, engine->Load().total_blocks);
+  }
+}
+
+}  // namespace
+}  // namespace trainyard::rollout
