@@ -1,5 +1,5 @@
-// Speed of the rollout engine on one model. Driven by bench/generation.py: for each line on standard
-// input it generates once and prints one JSON line.
+// Speed of the rollout engine on one model. Driven by bench/generation_bench.py: for each line on
+// standard input it generates once and prints one JSON line.
 
 #include <chrono>
 #include <iostream>

@@ -18,8 +18,9 @@ class PackedMatrix {
   PackedMatrix() = default;
   PackedMatrix(int inner, int columns);
 
-  // Columns [begin, begin + count) = source. Column c's K values start at source + c * column_stride
-  // and lie `inner_stride` apart: a [N, K] row-major weight has strides (K, 1), a [K, N] one (1, N).
+  // Columns [begin, begin + count) = source. Column c's K values start at source + c *
+  // column_stride and lie `inner_stride` apart: a [N, K] row-major weight has strides (K, 1), a
+  // [K, N] one (1, N).
   void SetColumns(int begin, int count, const float* source, int64_t column_stride,
                   int64_t inner_stride);
 

@@ -52,8 +52,8 @@ class ThreadPool {
   alignas(64) std::atomic<uint64_t> claim_{0};
   alignas(64) std::atomic<int> done_{0};
   std::atomic<bool> stopping_{false};
-  // Sleeping threads wait on `wakeups_` with a futex: std::atomic::wait took 2 ms to wake where this
-  // takes 5 us.
+  // Sleeping threads wait on `wakeups_` with a futex: std::atomic::wait took 2 ms to wake where
+  // this takes 5 us.
   std::atomic<int> sleepers_{0};
   std::atomic<uint32_t> wakeups_{0};
   std::vector<std::thread> workers_;

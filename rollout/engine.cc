@@ -113,8 +113,8 @@ absl::Status Engine::CheckRequest(const GenerateRequest& request) const {
         "n is ", request.n, ": must be in 1..", options_.limits.max_running_sequences));
   }
   const int prompt = static_cast<int>(request.prompt_ids.size());
-  const int longest =
-      static_cast<int>(std::min<int64_t>(context, int64_t{prompt} + request.sampling.max_new_tokens));
+  const int64_t wanted = int64_t{prompt} + request.sampling.max_new_tokens;
+  const int longest = static_cast<int>(std::min(context, wanted));
   const int needed = std::max(BlocksFor(longest) + 1, BlocksFor(prompt) + request.n);
   if (needed > pool_.total()) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -35,8 +35,8 @@ struct RunRows {
 // Floats that one block of the cache takes for all layers of a model.
 int64_t BlockFloats(const model::ModelConfig& config);
 
-// Owns the memory of the cache and of activations. Owned by one thread; the pool and the kernels must
-// outlive it. Every model given to it must have the shape of `config`.
+// Owns the memory of the cache and of activations. Owned by one thread; the pool and the kernels
+// must outlive it. Every model given to it must have the shape of `config`.
 class Runner {
  public:
   Runner(const model::ModelConfig& config, int blocks, const kernels::Fp32Kernels& kernels,

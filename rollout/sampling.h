@@ -61,8 +61,8 @@ struct TokenChoice {
   std::vector<TokenLogprob> top;    // most likely first, when asked
 };
 
-// Chooses tokens and gives log-probs. Owns scratch memory of a few vocabularies; owned by one thread
-// at a time. Logits of one row are overwritten where tokens are forbidden.
+// Chooses tokens and gives log-probs. Owns scratch memory of a few vocabularies; owned by one
+// thread at a time. Logits of one row are overwritten where tokens are forbidden.
 class Sampler {
  public:
   Sampler(const kernels::Fp32Kernels& kernels, int vocabulary_size);

@@ -36,8 +36,8 @@ struct GenerateRequest {
   absl::Duration deadline = absl::InfiniteDuration();  // on the clock given to Engine::Step
 };
 
-// Log-probs of given tokens. Of the sampling parameters, temperature (0 counts as 1), forbidden_ids,
-// min_new_tokens and end_ids matter; the answer begins at `begin`.
+// Log-probs of given tokens. Of the sampling parameters, temperature (0 counts as 1),
+// forbidden_ids, min_new_tokens and end_ids matter; the answer begins at `begin`.
 struct ScoreRequest {
   uint64_t ticket = 0;
   std::vector<int32_t> token_ids;

@@ -1,5 +1,5 @@
-// New weights on their way in: fetched, staged beside the live ones, verified, packed. The swap itself
-// is the engine's. Free of protobuf and gRPC.
+// New weights on their way in: fetched, staged beside the live ones, verified, packed. The swap
+// itself is the engine's. Free of protobuf and gRPC.
 
 #ifndef TRAINYARD_ROLLOUT_WEIGHTS_INBOX_H_
 #define TRAINYARD_ROLLOUT_WEIGHTS_INBOX_H_

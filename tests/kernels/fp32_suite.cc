@@ -70,22 +70,28 @@ TEST_P(Fp32KernelsTest, ARowOfGemmDoesNotDependOnTheOthers) {
 }
 
 struct Cache {
-  int head_dim, value_stride, block_stride;
+  int value_stride, block_stride;
   std::vector<float> memory;
 };
 
-// A cache of `blocks` blocks that holds the keys and values of `tokens` tokens in the blocks that
-// `table` names; the rest is NaN, as what others left behind may be.
-Cache FillCache(int head_dim, int blocks, const std::vector<int32_t>& table, int tokens,
-                const std::vector<float>& keys_TD, const std::vector<float>& values_TD) {
-  Cache cache{head_dim, (head_dim + 15) / 16 * 16, 0, {}};
+struct KeysAndValues {
+  int tokens, head_dim;
+  std::vector<float> keys_TD, values_TD;
+};
+
+// A cache that holds the keys and values in the blocks that `table` names; the rest is NaN, as what
+// others left behind may be.
+Cache FillCache(const std::vector<int32_t>& table, const KeysAndValues& given) {
+  const int head_dim = given.head_dim, tokens = given.tokens;
+  Cache cache{(head_dim + 15) / 16 * 16, 0, {}};
   cache.block_stride = 16 * (head_dim + cache.value_stride);
+  const int blocks = 1 + *std::max_element(table.begin(), table.end());
   cache.memory.assign(blocks * cache.block_stride, std::numeric_limits<float>::quiet_NaN());
   for (int t = 0; t < tokens; ++t) {
     float* block = cache.memory.data() + table[t / 16] * cache.block_stride;
     for (int d = 0; d < head_dim; ++d) {
-      block[d * 16 + t % 16] = keys_TD[t * head_dim + d];
-      block[16 * head_dim + t % 16 * cache.value_stride + d] = values_TD[t * head_dim + d];
+      block[d * 16 + t % 16] = given.keys_TD[t * head_dim + d];
+      block[16 * head_dim + t % 16 * cache.value_stride + d] = given.values_TD[t * head_dim + d];
     }
   }
   return cache;
@@ -97,7 +103,7 @@ TEST_P(Fp32KernelsTest, AttentionIsSoftmaxOfScoresTimesValues) {
       const auto q = TestNumbers(4, head_dim), k = TestNumbers(5, tokens * head_dim);
       const auto v = TestNumbers(6, tokens * head_dim);
       const std::vector<int32_t> blocks = {3, 0, 5, 1};
-      const Cache cache = FillCache(head_dim, 6, blocks, tokens, k, v);
+      const Cache cache = FillCache(blocks, {tokens, head_dim, k, v});
       std::vector<float> out(head_dim), scores(64);
       table_->attend({q.data(), out.data(), cache.memory.data(),
                       cache.memory.data() + 16 * head_dim, cache.block_stride, blocks.data(),

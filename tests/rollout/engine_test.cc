@@ -327,7 +327,7 @@ TEST(Engine, BadRequestsAreRefusedByName) {
   EXPECT_THAT(std::string(engine->Add(score).message()), HasSubstr("begin is 3"));
 }
 
-// Arrivals, cancellations, deadlines and swaps at random: blocks never leak, everything is answered.
+// Arrivals, cancellations, deadlines and swaps at random: no block leaks, all is answered.
 TEST(Engine, NothingLeaksUnderRandomTraffic) {
   for (uint64_t seed = 0; seed < 5; ++seed) {
     const CounterRandom random(DeriveKey(seed, "traffic"));

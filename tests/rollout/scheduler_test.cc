@@ -92,8 +92,8 @@ TEST(Scheduler, WhatIsPastItsDeadlineEndsAndItsBlocksServeOthers) {
   EXPECT_THAT(plan.runs, ElementsAre(PlannedRun{1, 1}));
 }
 
-// Whatever arrives, plans keep the limits and everything ends: sequences of random lengths in a pool
-// barely large enough for the longest.
+// Whatever arrives, plans keep the limits and everything ends: sequences of random lengths in a
+// pool barely large enough for the longest.
 TEST(Scheduler, EveryPlanKeepsItsLimitsAndEverySequenceEnds) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     const CounterRandom random(DeriveKey(seed, "scheduler test"));
