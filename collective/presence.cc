@@ -100,9 +100,9 @@ absl::Status Presence::Diagnose(absl::string_view what) {
     return absl::UnavailableError(absl::StrCat("rank ", absl::StrJoin(gone, ", "), " of ",
                                                world_size_, " is gone: ", what));
   }
-  return absl::DeadlineExceededError(
-      absl::StrCat("a collective call failed: ", what, "; this rank has made ", calls_.load(),
-                   " calls; ", late.empty() ? "no other has made fewer" : absl::StrJoin(late, ", ")));
+  return absl::DeadlineExceededError(absl::StrCat(
+      "a collective call failed: ", what, "; this rank has made ", calls_.load(), " calls; ",
+      late.empty() ? "no other has made fewer" : absl::StrJoin(late, ", ")));
 }
 
 }  // namespace trainyard::collective

@@ -12,7 +12,7 @@ absl::StatusOr<std::map<std::string, double>> Validation::Run(
     const std::function<void()>& alive) {
   c10::NoGradGuard no_grad;
   std::vector<double> values(2 + objective_->sum_count(), 0);
-  for (const data::MicroBatch& micro_batch : micro_batches_) {
+  for (const data::MicroBatch& micro_batch : *micro_batches_) {
     TY_ASSIGN_OR_RETURN(const MicroLoss loss, objective_->Loss(micro_batch, Mode::kValidate));
     values[0] += loss.loss_sum.item<double>();
     values[1] += static_cast<double>(micro_batch.units);

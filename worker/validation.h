@@ -6,7 +6,6 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,13 +15,13 @@
 
 namespace trainyard::worker {
 
-// Owned: by the thread that trains. Objective and group outlive it.
+// Owned: by the thread that trains. What it is given outlives it.
 class Validation {
  public:
   // `micro_batches`: this rank's part of the held-out rows; may be empty on some ranks.
-  Validation(Objective* objective, std::vector<data::MicroBatch> micro_batches,
+  Validation(Objective* objective, const std::vector<data::MicroBatch>* micro_batches,
              collective::Group* group)
-      : objective_(objective), micro_batches_(std::move(micro_batches)), group_(group) {}
+      : objective_(objective), micro_batches_(micro_batches), group_(group) {}
 
   // The objective's metrics on all rows; empty when there are none. All ranks. `alive` is called
   // between micro-batches, to report progress.
@@ -30,7 +29,7 @@ class Validation {
 
  private:
   Objective* const objective_;
-  const std::vector<data::MicroBatch> micro_batches_;
+  const std::vector<data::MicroBatch>* const micro_batches_;
   collective::Group* const group_;
 };
 

@@ -1,0 +1,40 @@
+// Pieces that several kinds of specs share, from protobuf to plain structs. Inside of the
+// *_spec.cc files only.
+
+#ifndef TRAINYARD_WORKER_SPEC_FIELDS_H_
+#define TRAINYARD_WORKER_SPEC_FIELDS_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "task/assignment.h"
+#include "trainyard/v1/config.pb.h"
+#include "worker/train_job.h"
+
+namespace trainyard::worker {
+
+// Where a reference is on this machine. NotFound names `what` and the reference.
+absl::StatusOr<std::string> ResolveFile(const v1::FileRef& file, absl::string_view what,
+                                        const task::Assignment& assignment);
+
+// A directory that holds tokenizer.json (a reference to the file itself is its directory).
+absl::StatusOr<std::string> ResolveTokenizer(const v1::FileRef& file,
+                                             const task::Assignment& assignment);
+
+// A reference to an artifact of rows is the one .jsonl file in its directory.
+absl::StatusOr<std::vector<data::SourceSpec>> ParseSources(
+    const google::protobuf::RepeatedPtrField<v1::DataSource>& sources,
+    const task::Assignment& assignment);
+absl::StatusOr<data::SourceSpec> ParseSource(const v1::DataSource& source,
+                                             const task::Assignment& assignment);
+
+absl::StatusOr<tokenizer::ChatTemplateSpec> ParseTemplate(const v1::ChatTemplate& chat_template);
+absl::StatusOr<OptimizerJob> ParseOptimizer(const v1::OptimizerSpec& spec);
+absl::StatusOr<checkpoint::DType> ParseDtype(v1::Dtype dtype);
+absl::StatusOr<NewModel> ParseModel(const v1::ModelSpec& spec);
+absl::StatusOr<LoopOptions> ParseLoop(const v1::LoopSpec& spec);
+
+}  // namespace trainyard::worker
+
+#endif  // TRAINYARD_WORKER_SPEC_FIELDS_H_
