@@ -95,7 +95,8 @@ class Store {
   // Events after `revision`, of one job or (empty) of all.
   virtual absl::StatusOr<EventPage> EventsSince(int64_t revision, const std::string& job,
                                                 int limit) const = 0;
-  // Jobs whose last change came after `revision`, by revision.
+  // Jobs whose last change came after `revision`, by revision; about `limit` of them, never ending
+  // inside a revision.
   virtual absl::StatusOr<std::vector<JobRecord>> JobsChangedSince(int64_t revision,
                                                                   int limit) const = 0;
 };

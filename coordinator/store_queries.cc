@@ -15,6 +15,7 @@ namespace trainyard::coordinator {
 namespace {
 
 constexpr int kLargestPage = 500;
+constexpr int64_t kLastRevision = std::numeric_limits<int64_t>::max();
 constexpr char kJobColumns[] = "SELECT body, shape, spec FROM jobs JOIN job_specs ON job_id = id ";
 
 // Takes each row; the statement holds no snapshot afterwards.
@@ -127,7 +128,8 @@ absl::StatusOr<JobRecord> QueryJobNamed(Database& database, const std::string& i
 
 absl::StatusOr<PipelineRecord> QueryPipeline(Database& database, const std::string& id_or_name) {
   TY_ASSIGN_OR_RETURN(Statement * rows, database.Prepare(R"(
-SELECT body FROM pipelines WHERE id = ?1 OR name = ?1 ORDER BY id = ?1 DESC, revision DESC LIMIT 1)"));
+SELECT body FROM pipelines WHERE id = ?1 OR name = ?1
+ORDER BY id = ?1 DESC, revision DESC LIMIT 1)"));
   return Only(Records<PipelineRecord>(rows->Bind(id_or_name)),
               absl::StrCat("pipeline '", id_or_name, "'"));
 }
@@ -141,7 +143,7 @@ absl::StatusOr<TaskRecord> QueryTask(Database& database, uint64_t task_uid) {
 
 absl::StatusOr<JobPage> QueryJobs(Database& database, const JobFilter& filter,
                                   const PageRequest& page) {
-  std::pair<int64_t, std::string> after{std::numeric_limits<int64_t>::max(), ""};
+  std::pair<int64_t, std::string> after{kLastRevision, ""};
   if (!page.after.empty()) {
     TY_ASSIGN_OR_RETURN(after, ParsePageKey(page.after));
   }
@@ -230,7 +232,7 @@ absl::StatusOr<EventPage> QueryEvents(Database& database, int64_t revision, cons
           "SELECT revision, idx, time_us, principal, job_id, node, type, message FROM events ",
           "WHERE revision > ?1 ", of_job, "AND revision <= IFNULL((SELECT revision FROM events ",
           "WHERE revision > ?1 ", of_job, "ORDER BY revision, idx LIMIT 1 OFFSET ",
-          std::max(limit, 1) - 1, "), ?1 + 9000000000000000) ORDER BY revision, idx")));
+          std::max(limit, 1) - 1, "), ", kLastRevision, ") ORDER BY revision, idx")));
   rows->Bind(revision);
   if (!job.empty()) rows->Bind(job);
   EventPage page;
@@ -250,8 +252,11 @@ absl::StatusOr<std::vector<JobRecord>> QueryJobsChanged(Database& database, int6
                                                         int limit) {
   TY_ASSIGN_OR_RETURN(
       Statement * rows,
-      database.Prepare(absl::StrCat(kJobColumns, "WHERE revision > ? ORDER BY revision LIMIT ?")));
-  return Jobs(rows->Bind(revision).Bind(limit));
+      database.Prepare(absl::StrCat(
+          kJobColumns, "WHERE revision > ?1 AND revision <= IFNULL((SELECT revision FROM jobs ",
+          "WHERE revision > ?1 ORDER BY revision LIMIT 1 OFFSET ", std::max(limit, 1) - 1,
+          "), ", kLastRevision, ") ORDER BY revision, id")));
+  return Jobs(rows->Bind(revision));
 }
 
 }  // namespace trainyard::coordinator
