@@ -38,13 +38,7 @@ ParameterSetOptions SetOptions(const std::string& name, const LearnerOptimizer& 
   ParameterSetOptions options;
   options.name = name;
   options.clip_norm = optimizer.clip_norm;
-  options.adamw.beta1 = optimizer.beta1;
-  options.adamw.beta2 = optimizer.beta2;
-  options.adamw.eps = optimizer.eps;
-  options.adamw.weight_decay = optimizer.weight_decay;
-  for (const GroupOverride& group : optimizer.groups) {
-    options.adamw.groups.push_back({group.pattern, group.lr_scale, group.weight_decay});
-  }
+  options.adamw = optimizer.adamw;
   return options;
 }
 
@@ -230,6 +224,8 @@ absl::StatusOr<std::unique_ptr<Learner>> Learner::Create(const LearnerOptions& o
   return std::unique_ptr<Learner>(new Learner(std::move(state)));
 }
 
+absl::Status Learner::health() const { return state_->broken; }
+
 LearnerSpec Learner::Spec() const {
   return {.rank = state_->group->rank(),
           .world_size = state_->group->world_size(),
@@ -299,9 +295,8 @@ absl::StatusOr<IterationResult> Learner::Update(
   if (!outcome.status.ok()) {
     if (outcome.stepped || absl::IsUnavailable(outcome.status) ||
         absl::IsDeadlineExceeded(outcome.status) || absl::IsCancelled(outcome.status)) {
-      state.broken = absl::FailedPreconditionError(
-          absl::StrCat("the learner stopped in iteration ", input.iteration, ": ",
-                       outcome.status.message()));
+      state.broken = Annotate(outcome.status, absl::StrCat("the learner stopped in iteration ",
+                                                           input.iteration));
     }
     return outcome.status;
   }

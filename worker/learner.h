@@ -30,8 +30,8 @@ struct SavedShare {
 };
 
 // Owned: every method runs on the process's compute thread. After an update that failed between two
-// optimizer steps, or a broken group, every further call is FailedPrecondition: the process reports
-// and exits, a new attempt restores the last commit.
+// optimizer steps, or with a broken group, every further call returns that error: the process
+// reports it and exits, a new attempt restores the last commit.
 class Learner {
  public:
   // Loads the models. The critic is the reward model with its (mean, deviation) folded into the
@@ -43,6 +43,9 @@ class Learner {
   ~Learner();
 
   LearnerSpec Spec() const;
+
+  // Why nothing goes any more; OK while it does.
+  absl::Status health() const;
 
   // Log-probs at the policy's temperature and mask, or values (kCritic), of every token from each
   // sequence's `begin` on. InvalidArgument names the sequence.

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "rl/balance.h"
 #include "rl/iteration_targets.h"
 #include "rl/trajectory.h"
+#include "worker/optimizer_options.h"
 #include "worker/schedule.h"
 
 namespace trainyard::worker {
@@ -37,20 +37,10 @@ struct PolicyDefinition {
   int64_t min_new_tokens = 0;
 };
 
-struct GroupOverride {
-  std::string pattern;  // ECMAScript, over whole parameter names
-  std::optional<double> lr_scale;
-  std::optional<double> weight_decay;
-};
-
 struct LearnerOptimizer {
-  Schedule schedule;  // over optimizer steps (minibatches)
-  double beta1 = 0.9;
-  double beta2 = 0.95;
-  double eps = 1e-8;
-  double weight_decay = 0;
+  AdamWOptions adamw;
   double clip_norm = 1.0;  // <= 0: off
-  std::vector<GroupOverride> groups;
+  Schedule schedule;       // over optimizer steps (minibatches)
 };
 
 struct LearnerOptions {

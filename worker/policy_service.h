@@ -9,7 +9,7 @@
 
 #include "base/roots.h"
 #include "trainyard/v1/policy.grpc.pb.h"
-#include "worker/compute_thread.h"
+#include "worker/compute_queue.h"
 #include "worker/learner.h"
 #include "worker/weights_service.h"
 
@@ -18,7 +18,7 @@ namespace trainyard::worker {
 // What the service works with; all outlive it.
 struct PolicyServiceContext {
   Learner* learner = nullptr;  // used on `compute` alone
-  ComputeThread* compute = nullptr;
+  ComputeQueue* compute = nullptr;
   PublishedVersions* versions = nullptr;
   const Roots* roots = nullptr;
   std::string numerics_id;

@@ -1,0 +1,307 @@
+#include "worker/learner.h"
+
+#include <cmath>
+#include <filesystem>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "base/atomic_file.h"
+#include "checkpoint/manifest.h"
+#include "checkpoint/tensor_io.h"
+#include "collective/local_group.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/worker/learner_fixture.h"
+
+namespace trainyard::worker {
+namespace {
+
+using checkpoint::DType;
+using testing::HasSubstr;
+
+void Ignore(const MinibatchProgress&) {}
+
+// Runs `body(learner, rank)` on a thread per rank.
+void OnRanks(int ranks, const LearnerOptions& options, const LearnerModels& models,
+             const std::function<void(Learner&, int)>& body) {
+  auto groups = collective::LocalGroups(ranks, absl::Seconds(60));
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < ranks; ++rank) {
+    threads.emplace_back([&, rank] {
+      auto learner = Learner::Create(options, models, groups[rank].get());
+      ASSERT_TRUE(learner.ok()) << learner.status();
+      body(**learner, rank);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+class LearnerTest : public testing::Test {
+ protected:
+  std::unique_ptr<Learner> Make(const LearnerOptions& options) {
+    auto learner = Learner::Create(options, tiny_.models(), group_.get());
+    EXPECT_TRUE(learner.ok()) << learner.status();
+    return *std::move(learner);
+  }
+  std::string NewDirectory(const std::string& name) {
+    const std::string path = absl::StrCat(tiny_.root(), "/", name);
+    std::filesystem::create_directories(path);
+    return path;
+  }
+
+  TinyModels tiny_;
+  std::unique_ptr<collective::Group> group_ = collective::SingleRankGroup();
+};
+
+std::map<std::string, std::vector<double>> Weights(const std::string& directory) {
+  std::map<std::string, std::vector<double>> weights;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    auto file = checkpoint::SafetensorsFile::Open(entry.path());
+    const auto tensors = checkpoint::ReadTensors(**file);
+    for (const auto& [name, tensor] : *tensors) {
+      const at::Tensor values = tensor.to(at::kDouble).contiguous();
+      const double* const begin = values.const_data_ptr<double>();
+      weights[name].assign(begin, begin + values.numel());
+    }
+  }
+  return weights;
+}
+
+TEST_F(LearnerTest, TheFirstMinibatchsRatioIsBitwiseOne) {
+  for (const DType dtype : {DType::kF32, DType::kBF16, DType::kF64}) {
+    auto learner = Make(TinyOptions(dtype));
+    for (int64_t iteration = 0; iteration < 3; ++iteration) {
+      const auto result = learner->Update(TinyUpdate(iteration, 17, 1), Ignore);
+      ASSERT_TRUE(result.ok()) << result.status();
+      EXPECT_EQ(result->metrics.at("first_ratio_distance"), 0.0);
+      EXPECT_NE(result->metrics.at("ratio_max"), 1.0);  // later minibatches have moved
+      EXPECT_EQ(result->metrics.at("optimizer_steps"), 6);
+    }
+  }
+}
+
+TEST_F(LearnerTest, RanksAgreeWithOneRank) {
+  std::map<std::string, std::vector<double>> one;
+  std::map<std::string, double> one_metrics;
+  for (int ranks : {1, 2, 4}) {
+    const std::string directory = NewDirectory(absl::StrCat("ranks-", ranks));
+    std::vector<std::string> digests(ranks);
+    std::map<std::string, double> metrics;
+    OnRanks(ranks, TinyOptions(DType::kF64), tiny_.models(), [&](Learner& learner, int rank) {
+      for (int64_t iteration = 0; iteration < 3; ++iteration) {
+        const auto result = learner.Update(TinyUpdate(iteration, 11, ranks), Ignore);
+        ASSERT_TRUE(result.ok()) << result.status();
+        digests[rank] = result->weights_digest;
+        if (rank == 0) metrics = result->metrics;
+        EXPECT_EQ(result->metrics.at("first_ratio_distance"), 0.0);
+      }
+      ASSERT_TRUE(learner.Save(3, directory).ok());
+    });
+    for (const std::string& digest : digests) EXPECT_EQ(digest, digests[0]);
+    const auto weights = Weights(directory);
+    if (ranks == 1) {
+      one = weights;
+      one_metrics = metrics;
+      continue;
+    }
+    ASSERT_EQ(weights.size(), one.size());
+    for (const auto& [name, values] : weights) {
+      for (size_t i = 0; i < values.size(); ++i) {
+        ASSERT_NEAR(values[i], one[name][i], 1e-9) << name << " on " << ranks << " ranks";
+      }
+    }
+    for (const auto& [name, value] : metrics) EXPECT_NEAR(value, one_metrics[name], 1e-7) << name;
+  }
+}
+
+TEST_F(LearnerTest, ARankWithoutRowsStillJoins) {
+  OnRanks(4, TinyOptions(DType::kF32), tiny_.models(), [&](Learner& learner, int) {
+    const auto result = learner.Update(TinyUpdate(0, 2, 4), Ignore);
+    EXPECT_TRUE(result.ok()) << result.status();
+  });
+}
+
+TEST_F(LearnerTest, ResumeEqualsNeverStoppedBitForBitAtAnyWorldSizeOfTheFiles) {
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    auto straight = Make(TinyOptions(dtype));
+    for (int64_t i = 0; i < 4; ++i) ASSERT_TRUE(straight->Update(TinyUpdate(i, 9, 1), Ignore).ok());
+
+    auto first = Make(TinyOptions(dtype));
+    for (int64_t i = 0; i < 2; ++i) ASSERT_TRUE(first->Update(TinyUpdate(i, 9, 1), Ignore).ok());
+    const std::string directory = NewDirectory(absl::StrCat("resume-", static_cast<int>(dtype)));
+    const auto saved = first->Save(2, directory);
+    ASSERT_TRUE(saved.ok()) << saved.status();
+    checkpoint::Manifest manifest;
+    manifest.files = saved->files;
+    manifest.sections["learner"] = saved->state;
+
+    auto second = Make(TinyOptions(dtype));
+    ASSERT_TRUE(second->Restore(directory, manifest, "sha").ok());
+    EXPECT_EQ(second->Spec().iteration, 2);
+    EXPECT_EQ(second->Spec().version, 2);
+    EXPECT_EQ(second->Spec().restored_manifest_sha256, "sha");
+    absl::StatusOr<IterationResult> result;
+    for (int64_t i = 2; i < 4; ++i) result = second->Update(TinyUpdate(i, 9, 1), Ignore);
+    ASSERT_TRUE(result.ok()) << result.status();
+
+    const auto a = straight->Save(4, NewDirectory(absl::StrCat("a", static_cast<int>(dtype))));
+    const auto b = second->Save(4, NewDirectory(absl::StrCat("b", static_cast<int>(dtype))));
+    EXPECT_EQ(a->files[0].xxh3, b->files[0].xxh3);
+    EXPECT_EQ(a->state, b->state);
+  }
+}
+
+TEST_F(LearnerTest, AShareOfEachRankMakesOneCheckpoint) {
+  const std::string directory = NewDirectory("shares");
+  checkpoint::Manifest manifest;
+  std::vector<SavedShare> shares(3);
+  OnRanks(3, TinyOptions(DType::kF32), tiny_.models(), [&](Learner& learner, int rank) {
+    ASSERT_TRUE(learner.Update(TinyUpdate(0, 9, 3), Ignore).ok());
+    shares[rank] = *learner.Save(1, directory);
+  });
+  for (const SavedShare& share : shares) {
+    EXPECT_EQ(share.state, shares[0].state);
+    manifest.files.insert(manifest.files.end(), share.files.begin(), share.files.end());
+  }
+  manifest.sections["learner"] = shares[0].state;
+  auto learner = Make(TinyOptions(DType::kF32));
+  EXPECT_TRUE(learner->Restore(directory, manifest, "sha").ok());
+
+  manifest.files.pop_back();
+  EXPECT_EQ(Make(TinyOptions(DType::kF32))->Restore(directory, manifest, "sha").code(),
+            absl::StatusCode::kDataLoss);
+}
+
+TEST_F(LearnerTest, ARepeatGetsTheStoredResultAndAnythingElseIsRefused) {
+  auto learner = Make(TinyOptions(DType::kF32));
+  const UpdateInput input = TinyUpdate(0, 9, 1);
+  int progress = 0;
+  const auto first = learner->Update(input, [&](const MinibatchProgress&) { ++progress; });
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(progress, 4);
+  const auto again = learner->Update(input, [&](const MinibatchProgress&) { ++progress; });
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(progress, 4);
+  EXPECT_EQ(again->weights_digest, first->weights_digest);
+  EXPECT_EQ(again->metrics, first->metrics);
+
+  UpdateInput other = input;
+  other.digest = "another";
+  EXPECT_EQ(learner->Update(other, Ignore).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(learner->Update(TinyUpdate(2, 9, 1), Ignore).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(learner->Update(TinyUpdate(1, 9, 1), Ignore).ok());
+}
+
+TEST_F(LearnerTest, WarmUpOfTheCriticLeavesThePolicyAlone) {
+  auto learner = Make(TinyOptions(DType::kF32));
+  const std::string before = (*learner->Publish(0))->digest;
+  const std::vector<ScoredSequence> sequence = {{{5, 6, 7, 8}, 1}};
+  const auto value_before = learner->Score(ScoredModel::kCritic, sequence);
+  UpdateInput input = TinyUpdate(0, 9, 1);
+  input.critic_only = true;
+  const auto result = learner->Update(input, Ignore);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->version, 1);
+  EXPECT_EQ((*learner->Publish(1))->digest, before);
+  EXPECT_NE((*learner->Score(ScoredModel::kCritic, sequence))[0], (*value_before)[0]);
+  EXPECT_EQ(result->metrics.count("policy_loss"), 0);
+}
+
+TEST_F(LearnerTest, WhatIsNotFiniteStopsBeforeTheOptimizerAndIsNamed) {
+  auto learner = Make(TinyOptions(DType::kF32));
+  const std::string before = (*learner->Publish(0))->digest;
+  UpdateInput input = TinyUpdate(0, 9, 1);
+  input.trajectories[3].reward = NAN;
+  const absl::Status status = learner->Update(input, Ignore).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("ledger row 3 sample 0"));
+  EXPECT_EQ((*learner->Publish(0))->digest, before);
+  EXPECT_TRUE(learner->health().ok());
+}
+
+TEST_F(LearnerTest, TheKlLimitEndsTheIterationBeforeTheStepThatBrokeIt) {
+  LearnerOptions options = TinyOptions(DType::kF32);
+  options.actor.schedule.peak = 0.05;
+  options.kl_stop = 1e-3;
+  auto learner = Make(options);
+  const auto result = learner->Update(TinyUpdate(0, 18, 1), Ignore);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->metrics.at("stopped_early"), 1);
+  EXPECT_EQ(result->metrics.at("optimizer_steps"), 1);
+  EXPECT_EQ(result->version, 1);
+}
+
+TEST_F(LearnerTest, TheGapToTheRolloutIsMeasuredAndGated) {
+  LearnerOptions options = TinyOptions(DType::kF32);
+  options.rollout_gap_limit = 1e-4;
+  auto learner = Make(options);
+  UpdateInput input = TinyUpdate(0, 9, 1);
+  EXPECT_THAT(learner->Update(input, Ignore).status().message(),
+              HasSubstr("log-probs of rollout and learner differ"));
+  for (rl::Trajectory& trajectory : input.trajectories) {
+    const auto scores = learner->Score(
+        ScoredModel::kPolicy,
+        std::vector<ScoredSequence>{{trajectory.token_ids, rl::TrainedTokens(trajectory)[0]}});
+    ASSERT_TRUE(scores.ok()) << scores.status();
+    trajectory.log_probs = (*scores)[0];
+  }
+  const auto result = learner->Update(input, Ignore);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_LT(result->metrics.at("rollout_gap"), 1e-6);
+}
+
+TEST_F(LearnerTest, TheCriticStartsOnTheRewardsScale) {
+  const std::vector<ScoredSequence> sequence = {{{5, 6, 7, 8, 9}, 1}};
+  const TinyModels plain(/*normalised=*/false);
+  auto raw = *Learner::Create(TinyOptions(DType::kF64), plain.models(), group_.get());
+  auto folded = Make(TinyOptions(DType::kF64));
+  const auto scores = (*raw->Score(ScoredModel::kCritic, sequence))[0];
+  const auto values = (*folded->Score(ScoredModel::kCritic, sequence))[0];
+  for (size_t i = 0; i < values.size(); ++i) {
+    EXPECT_NEAR(values[i], (scores[i] - 0.3) / 0.7, 1e-6);
+  }
+}
+
+TEST_F(LearnerTest, ATokenThatThePolicyForbidsIsNoAnswerOfIt) {
+  auto learner = Make(TinyOptions(DType::kF32));
+  UpdateInput early = TinyUpdate(0, 9, 1);
+  early.trajectories[0].token_ids[early.trajectories[0].spans[1].begin] = kEndId;
+  EXPECT_THAT(learner->Update(early, Ignore).status().message(), HasSubstr("forbids"));
+  UpdateInput forbidden = TinyUpdate(0, 9, 1);
+  forbidden.trajectories[0].token_ids[forbidden.trajectories[0].spans[1].begin] = kForbiddenId;
+  EXPECT_THAT(learner->Update(forbidden, Ignore).status().message(), HasSubstr("forbids"));
+  EXPECT_TRUE(learner->health().ok());
+}
+
+TEST_F(LearnerTest, PublishedWeightsAreASnapshot) {
+  auto learner = Make(TinyOptions(DType::kF32));
+  const auto weights = *learner->Publish(0);
+  const std::string copy(weights->Bytes(weights->tensors[0]));
+  ASSERT_TRUE(learner->Update(TinyUpdate(0, 9, 1), Ignore).ok());
+  EXPECT_EQ(copy, std::string(weights->Bytes(weights->tensors[0])));
+  EXPECT_NE((*learner->Publish(1))->digest, weights->digest);
+  EXPECT_FALSE(learner->Publish(0).ok());
+}
+
+TEST_F(LearnerTest, ARewardModelOfAnotherTokenizerIsRefused) {
+  LearnerModels models = tiny_.models();
+  models.tokenizer_sha256 = "another tokenizer";
+  const absl::Status status =
+      Learner::Create(TinyOptions(DType::kF32), models, group_.get()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("another tokenizer"));
+}
+
+TEST_F(LearnerTest, OptionsOutOfTheirLimitsAreNamed) {
+  LearnerOptions options = TinyOptions(DType::kF32);
+  options.loss.dual_clip = 0.5;
+  EXPECT_THAT(Learner::Create(options, tiny_.models(), group_.get()).status().message(),
+              HasSubstr("dual_clip is 0.5"));
+}
+
+}  // namespace
+}  // namespace trainyard::worker
