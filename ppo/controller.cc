@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/atomic_file.h"
 #include "base/log.h"
@@ -30,6 +31,18 @@ class Stopwatch {
   const Clock& clock_;
   const absl::Duration begin_;
 };
+
+// The learner ranks that serve. Before that their endpoint is where they meet each other.
+std::vector<task::Peer> Serving(const task::PeerSnapshot& snapshot) {
+  std::vector<task::Peer> learners = snapshot.Ready("learner");
+  learners.erase(std::remove_if(learners.begin(), learners.end(),
+                                [](const task::Peer& peer) {
+                                  return peer.endpoint.empty() ||
+                                         absl::StrContains(peer.endpoint, "://");
+                                }),
+                 learners.end());
+  return learners;
+}
 
 void DescribeScores(const std::vector<rl::Trajectory>& trajectories,
                     std::map<std::string, double>& metrics) {
@@ -116,7 +129,8 @@ absl::Status Controller::Iterate() {
   metrics["iteration_seconds"] = iteration_watch.Seconds();
   last_reward_ = metrics["reward"];
   context_.session->ReportMetrics(state_.iteration, metrics);
-  Log().info("iteration {}/{}: reward {:.3f} kl {:.3f} clip {:.3f} gap {:.1e} tokens {:.1f}, {:.2f} s",
+  Log().info("iteration {}/{}: reward {:.3f} kl {:.3f} clip {:.3f} gap {:.1e} tokens {:.1f}, "
+             "{:.2f} s",
              state_.iteration, options_.iterations, metrics["reward"], metrics["kl"],
              metrics["clip_fraction"], metrics["rollout_gap"], metrics["answer_tokens"],
              metrics["iteration_seconds"]);
@@ -128,12 +142,11 @@ absl::Status Controller::Prepare() {
   TY_ASSIGN_OR_RETURN(const task::PeerSnapshot peers,
                       context_.session->WaitForPeers(
                           [this](const task::PeerSnapshot& snapshot) {
-                            return static_cast<int>(snapshot.Ready("learner").size()) >=
-                                       options_.learners &&
+                            return static_cast<int>(Serving(snapshot).size()) >= options_.learners &&
                                    !snapshot.Ready("reward").empty();
                           },
                           options_.timeouts.ready));
-  learners_ = std::make_unique<Learners>(peers.Ready("learner"), options_);
+  learners_ = std::make_unique<Learners>(Serving(peers), options_);
   TY_ASSIGN_OR_RETURN(const LearnerSpec learner, learners_->GetSpec());
   if (options_.tokenizer_hash.empty()) options_.tokenizer_hash = learner.tokenizer_hash;
   state_ = {.beta = options_.beta,

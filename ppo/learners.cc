@@ -77,7 +77,8 @@ absl::StatusOr<std::vector<T>> Learners::OnAll(
   std::vector<std::optional<absl::StatusOr<T>>> answers(stubs_.size());
   std::vector<std::thread> threads;
   for (size_t rank = 0; rank < stubs_.size(); ++rank) {
-    threads.emplace_back([&, rank] { answers[rank] = call(*stubs_[rank], static_cast<int>(rank)); });
+    threads.emplace_back(
+        [&, rank] { answers[rank] = call(*stubs_[rank], static_cast<int>(rank)); });
   }
   for (std::thread& thread : threads) thread.join();
   std::vector<T> values;
@@ -186,7 +187,7 @@ void Learners::Release(int64_t version) {
   const auto released = rpc::Call(*stubs_.front(), &Stub::Release, request,
                                   {.timeout = options_.timeouts.call, .retries = 1,
                                    .fence = options_.fence});
-  if (!released.ok()) Log().warn("release of version {}: {}", version, released.status().ToString());
+  if (!released.ok()) Log().warn("releasing {}: {}", version, released.status().ToString());
 }
 
 absl::StatusOr<SavedState> Learners::Save(int64_t iteration, const std::string& directory_uri) {

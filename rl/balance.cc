@@ -18,7 +18,8 @@ absl::Status Validate(absl::Span<const PlanRow> rows, const PlanOptions& options
       {"ranks", options.ranks}};
   for (const auto& [name, value] : positive) {
     if (value >= 1) continue;
-    return absl::InvalidArgumentError(absl::StrCat("plan: ", name, " is ", value, ", must be >= 1"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("plan: ", name, " is ", value, ", must be >= 1"));
   }
   int64_t trained = 0;
   for (size_t i = 0; i < rows.size(); ++i) {

@@ -1,5 +1,5 @@
-// The minibatch plan of an iteration: which rows each optimizer step trains, and which rank computes
-// them. Pure. The composition of a minibatch depends on the seed and the row count only; the number
+// The minibatch plan of an iteration: which rows each optimizer step trains, and which rank
+// computes them. Pure. The composition of a minibatch depends on the seed and the row count only; the number
 // of ranks decides nothing but who computes a row.
 
 #ifndef TRAINYARD_RL_BALANCE_H_

@@ -112,7 +112,9 @@ struct Learner::State {
 absl::Status Learner::State::Load(const LearnerModels& models) {
   const at::ScalarType dtype = checkpoint::ToScalarType(options.dtype);
   TY_ASSIGN_OR_RETURN(model::LoadedModel loaded,
-                      model::LoadModel(models.policy, {.dtype = dtype, .head = model::Head::kLm}));
+                      model::LoadModel(models.policy, {.dtype = dtype,
+                                                       .device = at::Device(options.device),
+                                                       .head = model::Head::kLm}));
   for (const std::string& ignored : loaded.ignored) Log().info("{}: {}", models.policy, ignored);
   policy = std::move(loaded.model);
   card = std::move(loaded.card);
@@ -131,11 +133,15 @@ absl::Status Learner::State::LoadCritic(const std::string& directory, at::Scalar
     const model::Model trunk =
         model::CloneModel(policy, dtype, policy.token_embedding_VD.device());
     TY_ASSIGN_OR_RETURN(critic,
-                        model::WithScalarHead(trunk, {.seed = options.seed, .dtype = dtype}));
+                        model::WithScalarHead(trunk, {.seed = options.seed,
+                                                      .dtype = dtype,
+                                                      .device = at::Device(options.device)}));
     return absl::OkStatus();
   }
   TY_ASSIGN_OR_RETURN(model::LoadedModel loaded,
-                      model::LoadModel(directory, {.dtype = dtype, .head = model::Head::kScalar}));
+                      model::LoadModel(directory, {.dtype = dtype,
+                                                   .device = at::Device(options.device),
+                                                   .head = model::Head::kScalar}));
   TY_RETURN_IF_ERROR(
       CheckTokenizer(directory, loaded.card.tokenizer_sha256, card.tokenizer_sha256));
   critic = std::move(loaded.model);
@@ -225,6 +231,8 @@ absl::StatusOr<std::unique_ptr<Learner>> Learner::Create(const LearnerOptions& o
 }
 
 absl::Status Learner::health() const { return state_->broken; }
+
+int64_t Learner::iteration() const { return state_->iteration; }
 
 LearnerSpec Learner::Spec() const {
   return {.rank = state_->group->rank(),

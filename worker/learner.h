@@ -44,6 +44,9 @@ class Learner {
 
   LearnerSpec Spec() const;
 
+  // Iterations consumed so far.
+  int64_t iteration() const;
+
   // Why nothing goes any more; OK while it does.
   absl::Status health() const;
 

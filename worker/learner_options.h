@@ -55,6 +55,7 @@ struct LearnerOptions {
   double rollout_gap_limit = 0;
   uint64_t seed = 0;
   checkpoint::DType dtype = checkpoint::DType::kF32;
+  std::string device = "cpu";  // or "cuda"
 };
 
 // Directories in Hugging Face form.

@@ -1,8 +1,8 @@
 // The losses of PPO on one micro-batch. Sums over trained tokens, never means: the learner divides
 // once by the minibatch's global number of them.
 //
-// Schulman et al., arXiv:1707.06347, equation 7; value clipping as in its reference code; dual clip:
-// Ye et al., arXiv:1912.09729, equation 5.
+// Schulman et al., arXiv:1707.06347, equation 7; value clipping as in its reference code; dual
+// clip: Ye et al., arXiv:1912.09729, equation 5.
 //
 // Shapes: M trained tokens. Throws c10::Error like everything in model/; one thread at a time.
 

@@ -101,8 +101,8 @@ absl::StatusOr<ScoredModel> ModelFromWire(v1::PolicyModel model) {
     case v1::REFERENCE: return ScoredModel::kReference;
     case v1::CRITIC: return ScoredModel::kCritic;
     default:
-      return absl::InvalidArgumentError(
-          absl::StrCat("model is ", static_cast<int>(model), ", must be POLICY, REFERENCE or CRITIC"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "model is ", static_cast<int>(model), ", must be POLICY, REFERENCE or CRITIC"));
   }
 }
 

@@ -1,4 +1,4 @@
-// The PPO part of a job's spec, for a learner rank. ppo_spec.cc is the only file that sees protobuf.
+// The PPO part of a job's spec, for a learner rank. Only ppo_spec.cc sees protobuf.
 
 #ifndef TRAINYARD_WORKER_PPO_SPEC_H_
 #define TRAINYARD_WORKER_PPO_SPEC_H_

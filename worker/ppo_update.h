@@ -1,5 +1,5 @@
-// One PPO iteration on one rank: score, agree on targets, train the minibatches. No RPC, no state of
-// its own beyond the call.
+// One PPO iteration on one rank: score, agree on targets, train the minibatches. No RPC, no state
+// of its own beyond the call.
 
 #ifndef TRAINYARD_WORKER_PPO_UPDATE_H_
 #define TRAINYARD_WORKER_PPO_UPDATE_H_

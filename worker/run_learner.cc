@@ -39,16 +39,16 @@ absl::Status RunLearner(const task::Assignment& assignment, task::TaskSession* s
                         Place& place) {
   place = {0, "load"};
   session->Report({.phase = place.phase});
-  TY_ASSIGN_OR_RETURN(const LearnerPlan plan, ParseLearnerPlan(assignment));
+  TY_ASSIGN_OR_RETURN(LearnerPlan plan, ParseLearnerPlan(assignment));
+  plan.options.device = assignment.gpus.empty() ? "cpu" : "cuda";
   TY_ASSIGN_OR_RETURN(RunPlace run, PlaceOf(assignment));
-  run.numerics_id = model::NumericsId(assignment.gpus.empty() ? "cpu" : "cuda",
-                                      plan.options.dtype);
+  run.numerics_id = model::NumericsId(plan.options.device, plan.options.dtype);
   TY_ASSIGN_OR_RETURN(const std::unique_ptr<collective::Group> group,
                       JoinRanks(assignment, run.numerics_id, session));
   TY_ASSIGN_OR_RETURN(const std::unique_ptr<Learner> learner,
                       Learner::Create(plan.options, plan.models, group.get()));
   TY_RETURN_IF_ERROR(Restore(assignment, run, *learner));
-  place.step = learner->Spec().iteration;
+  place.step = learner->iteration();
 
   ComputeQueue compute;
   // Between updates there is nothing to be expected of a learner.
@@ -70,8 +70,8 @@ absl::Status RunLearner(const task::Assignment& assignment, task::TaskSession* s
   session->Ready(server->endpoint(), run.numerics_id);
   idle();
   compute.Serve([&] {
-    if (place.phase == "update" && learner->Spec().iteration > place.step) {
-      place.step = learner->Spec().iteration;
+    if (place.phase == "update" && learner->iteration() > place.step) {
+      place.step = learner->iteration();
       idle();
     }
     return session->StopRequested().has_value() || !learner->health().ok();

@@ -12,6 +12,7 @@
 #include "worker/batch_tokenizer.h"
 #include "worker/end_reason.h"
 #include "worker/join.h"
+#include "worker/run_learner.h"
 #include "worker/run_place.h"
 #include "worker/train_run.h"
 #include "worker/worker_spec.h"
@@ -87,8 +88,9 @@ EndReason RunWorker(const task::Assignment& assignment, task::TaskSession* sessi
   if (const auto* tokenize = std::get_if<TokenizeJob>(&*job)) {
     return RunBatchJob(*tokenize, RunTokenizeJob, assignment, session);
   }
-  return EndReasonOf(absl::FailedPreconditionError("this build has no PPO learner"),
-                     {0, "starting"});
+  Place place = {0, "starting"};
+  const absl::Status status = RunLearner(assignment, session, place);
+  return status.ok() ? Stopped(session, place) : EndOf(status, session, place);
 }
 
 }  // namespace trainyard::worker

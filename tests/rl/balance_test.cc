@@ -13,7 +13,7 @@ using testing::HasSubstr;
 
 std::vector<PlanRow> Rows(int count) {
   std::vector<PlanRow> rows;
-  for (int i = 0; i < count; ++i) rows.push_back({.tokens = 10 + i % 7, .trained_tokens = 3 + i % 5});
+  for (int i = 0; i < count; ++i) rows.push_back({10 + i % 7, 3 + i % 5});
   return rows;
 }
 
@@ -113,7 +113,8 @@ TEST(BalanceTest, DigestSeesSharesAndCounts) {
 }
 
 TEST(BalanceTest, NonsenseIsRefusedByName) {
-  EXPECT_THAT(MakeIterationPlan(Rows(3), {.passes = 0}).status().message(), HasSubstr("passes is 0"));
+  EXPECT_THAT(MakeIterationPlan(Rows(3), {.passes = 0}).status().message(),
+              HasSubstr("passes is 0"));
   const std::vector<PlanRow> masked = {{5, 0}};
   EXPECT_THAT(MakeIterationPlan(masked, {}).status().message(), HasSubstr("token to train"));
   const auto rows = Rows(3);

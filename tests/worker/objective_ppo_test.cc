@@ -20,7 +20,8 @@ at::Tensor Leaf(const Doubles& values) { return Tensor(values).requires_grad_(tr
 
 Doubles Gradient(const at::Tensor& loss, const at::Tensor& leaf) {
   const at::Tensor g =
-      torch::autograd::grad({loss}, {leaf}, {}, {}, /*create_graph=*/false, /*allow_unused=*/true)[0]
+      torch::autograd::grad({loss}, {leaf}, {}, {}, /*create_graph=*/false, /*allow_unused=*/true)
+          .front()
           .contiguous();
   return {g.const_data_ptr<double>(), g.const_data_ptr<double>() + g.numel()};
 }

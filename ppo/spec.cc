@@ -1,0 +1,226 @@
+#include "ppo/spec.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/checksum.h"
+#include "base/json.h"
+#include "base/status.h"
+#include "tokenizer/tokenizer_file.h"
+#include "trainyard/v1/config.pb.h"
+#include "trainyard/v1/job.pb.h"
+
+namespace trainyard::ppo {
+namespace {
+
+template <typename Number>
+Number Or(Number given, Number otherwise) {
+  return given == 0 ? otherwise : given;
+}
+
+absl::Status Refuse(absl::string_view field, absl::string_view why) {
+  return absl::InvalidArgumentError(absl::StrCat("ppo.", field, " ", why));
+}
+
+absl::StatusOr<std::string> ResolveFile(const v1::FileRef& file, absl::string_view what,
+                                        const task::Assignment& assignment) {
+  std::string uri = file.uri();
+  if (file.source_case() == v1::FileRef::kArtifact) {
+    const auto artifact = assignment.artifacts.find(file.artifact());
+    if (artifact == assignment.artifacts.end()) {
+      return absl::NotFoundError(absl::StrCat(what, ": the assignment does not resolve artifact ",
+                                              file.artifact()));
+    }
+    uri = artifact->second.uri;
+  }
+  if (uri.empty()) return Refuse(what, "is missing");
+  absl::StatusOr<std::string> path = assignment.roots.ResolveExisting(uri);
+  if (!path.ok()) return Annotate(path.status(), absl::StrCat("ppo.", what));
+  return path;
+}
+
+// The one file of rows in an artifact's directory, or the file itself.
+absl::StatusOr<std::string> RowsIn(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) return path;
+  std::vector<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
+    if (entry.path().extension() == ".jsonl") found.push_back(entry.path().string());
+  }
+  if (found.size() == 1) return found[0];
+  return absl::NotFoundError(
+      absl::StrCat(path, " holds ", found.size(), " files *.jsonl, must hold one"));
+}
+
+absl::StatusOr<tokenizer::ChatTemplateSpec> ParseTemplate(const v1::ChatTemplate& wire) {
+  if (wire.name() != "custom") {
+    return tokenizer::NamedChatTemplate(wire.name(), wire.end_of_turn());
+  }
+  tokenizer::ChatTemplateSpec spec;
+  spec.end_of_turn = wire.end_of_turn();
+  for (const v1::RoleTemplate& role : wire.roles()) {
+    tokenizer::RoleFormat format = {role.prefix(), role.suffix()};
+    if (role.role() == "assistant" && !absl::StrContains(format.suffix, spec.end_of_turn)) {
+      format.suffix = spec.end_of_turn + format.suffix;
+    }
+    spec.roles[role.role()] = std::move(format);
+  }
+  return spec;
+}
+
+// Longest sequence of the policy, from its config.json.
+absl::StatusOr<int64_t> ContextOf(const std::string& policy) {
+  TY_ASSIGN_OR_RETURN(const Json config, ReadJsonFile(absl::StrCat(policy, "/config.json")));
+  const JsonReader reader(config, absl::StrCat(policy, "/config.json"));
+  if (reader.Has("n_positions")) return reader.Int("n_positions");
+  return reader.Int("max_position_embeddings");
+}
+
+absl::StatusOr<std::unique_ptr<data::PromptSource>> LoadPrompts(
+    const google::protobuf::RepeatedPtrField<v1::DataSource>& sources, const v1::DataSpec& spec,
+    data::PromptSpec prompts, const PpoJob& job, const task::Assignment& assignment) {
+  prompts.too_long = spec.overlong() == "refuse" ? data::TooLong::kRefuse : data::TooLong::kDrop;
+  for (const v1::DataSource& source : sources) {
+    data::SourceSpec& to = prompts.sources.emplace_back();
+    to.name = source.file().has_uri() ? source.file().uri() : source.file().artifact();
+    TY_ASSIGN_OR_RETURN(std::string path, ResolveFile(source.file(), "data", assignment));
+    TY_ASSIGN_OR_RETURN(path, RowsIn(path));
+    TY_ASSIGN_OR_RETURN(to.format, data::ResolveSourceFormat(source.format(), path));
+    to.paths = {std::move(path)};
+    to.groups.assign(source.groups().begin(), source.groups().end());
+    to.max_bad_rows = spec.max_bad_rows();
+    to.instruction_templates.assign(spec.instruction_templates().begin(),
+                                    spec.instruction_templates().end());
+  }
+  return data::PromptSource::Load(prompts, *job.tokenizer, job.chat_template.get());
+}
+
+absl::StatusOr<int32_t> TokenOf(const tokenizer::Tokenizer& tokenizer, const std::string& text) {
+  if (const auto added = tokenizer.AddedId(text); added.has_value()) return *added;
+  const std::vector<tokenizer::TokenId> ids = tokenizer.Encode(text);
+  if (ids.size() == 1) return ids[0];
+  return Refuse("sampling", absl::StrCat("names the token \"", text, "\", which is ", ids.size(),
+                                         " tokens of this tokenizer"));
+}
+
+absl::StatusOr<Sampling> ParseSampling(const v1::SamplingSpec& spec, const PpoJob& job) {
+  Sampling sampling;
+  if (spec.has_temperature()) sampling.temperature = spec.temperature();
+  if (!(sampling.temperature > 0)) return Refuse("sampling.temperature", "must be > 0 in PPO");
+  sampling.top_k = spec.top_k();
+  sampling.top_p = Or(spec.top_p(), 1.0);
+  sampling.max_new_tokens = spec.max_new_tokens();
+  if (sampling.max_new_tokens < 1) return Refuse("sampling.max_new_tokens", "must be >= 1");
+  sampling.min_new_tokens = spec.min_new_tokens();
+  sampling.ignore_eos = spec.ignore_eos();
+  sampling.stop_strings.assign(spec.stop().begin(), spec.stop().end());
+  for (const std::string& text : spec.forbidden_tokens()) {
+    TY_ASSIGN_OR_RETURN(sampling.forbidden_ids.emplace_back(), TokenOf(*job.tokenizer, text));
+  }
+  sampling.end_ids = {job.chat_template->end_of_turn()};
+  for (const std::string& text : spec.stop_tokens()) {
+    TY_ASSIGN_OR_RETURN(sampling.end_ids.emplace_back(), TokenOf(*job.tokenizer, text));
+  }
+  return sampling;
+}
+
+absl::Status ParseLoop(const v1::PpoSpec& spec, ControllerOptions& options) {
+  options.iterations = spec.iterations();
+  if (options.iterations < 1) return Refuse("iterations", "must be >= 1");
+  options.prompts_per_iteration = Or(spec.prompts_per_iteration(), 512);
+  options.samples_per_prompt = Or(spec.sampling().n(), 1);
+  options.minibatch = Or(spec.minibatch(), 64);
+  options.passes = Or(spec.passes(), 1);
+  if (spec.no_eos() == "penalty") options.no_end_rule = rl::NoEndRule::kSubtract;
+  if (spec.no_eos() == "mask") options.no_end_rule = rl::NoEndRule::kMaskOut;
+  if (spec.has_beta()) options.beta = spec.beta();
+  if (spec.kl_target() < 0) return Refuse("kl_target", "must be >= 0");
+  if (spec.kl_target() > 0) {
+    options.adaptive_beta =
+        rl::AdaptiveBetaOptions{spec.kl_target(), Or(spec.kl_horizon(), 10000.0)};
+  }
+  options.critic_warmup = spec.critic_warmup();
+  options.checkpoint_every = Or(spec.checkpoint_every(), int64_t{1});
+  options.keep_checkpoints = Or(spec.keep_checkpoints(), 2);
+  options.eval_every = spec.eval_every();
+  if (spec.has_max_failed_fraction()) options.max_failed_fraction = spec.max_failed_fraction();
+  options.stall_limit = absl::Seconds(Or(spec.stall_seconds(), 600.0));
+  options.timeouts.generate = std::min(options.timeouts.generate, options.stall_limit / 2);
+  options.timeouts.score = std::min(options.timeouts.score, options.stall_limit / 2);
+  return absl::OkStatus();
+}
+
+absl::Status LoadText(const v1::PpoSpec& spec, const task::Assignment& assignment, PpoJob& job) {
+  TY_ASSIGN_OR_RETURN(std::string path,
+                      ResolveFile(spec.data().tokenizer(), "data.tokenizer", assignment));
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) {
+    path = std::filesystem::path(path).parent_path().string();
+  }
+  job.options.tokenizer_directory = path;
+  const std::string file = absl::StrCat(path, "/tokenizer.json");
+  TY_ASSIGN_OR_RETURN(job.tokenizer, tokenizer::LoadTokenizer(file));
+  TY_ASSIGN_OR_RETURN(job.options.tokenizer_hash, FileSha256Hex(file));
+  TY_ASSIGN_OR_RETURN(const tokenizer::ChatTemplateSpec chat,
+                      ParseTemplate(spec.data().chat_template()));
+  TY_ASSIGN_OR_RETURN(tokenizer::ChatTemplate bound,
+                      tokenizer::ChatTemplate::Bind(chat, *job.tokenizer));
+  job.chat_template = std::make_unique<tokenizer::ChatTemplate>(std::move(bound));
+  return absl::OkStatus();
+}
+
+absl::Status LoadData(const v1::PpoSpec& spec, const task::Assignment& assignment, PpoJob& job) {
+  TY_ASSIGN_OR_RETURN(const std::string policy, ResolveFile(spec.policy(), "policy", assignment));
+  TY_ASSIGN_OR_RETURN(int64_t length, ContextOf(policy));
+  if (spec.data().max_length() > 0) length = std::min<int64_t>(length, spec.data().max_length());
+  data::PromptSpec prompts;
+  prompts.seed = Or(spec.data().seed(), job.options.seed);
+  prompts.max_tokens = static_cast<int32_t>(length - job.options.sampling.max_new_tokens);
+  if (prompts.max_tokens < 1) {
+    return Refuse("sampling.max_new_tokens",
+                  absl::StrCat("is ", job.options.sampling.max_new_tokens,
+                               " and leaves no room for a prompt in a context of ", length));
+  }
+  TY_ASSIGN_OR_RETURN(job.train, LoadPrompts(spec.data().train(), spec.data(), prompts, job,
+                                             assignment));
+  if (spec.eval_every() == 0 || spec.data().validation().empty()) return absl::OkStatus();
+  prompts.shuffle = false;
+  TY_ASSIGN_OR_RETURN(job.validation, LoadPrompts(spec.data().validation(), spec.data(), prompts,
+                                                  job, assignment));
+  return absl::OkStatus();
+}
+
+int LearnerCount(const v1::JobSpec& spec) {
+  for (const v1::RoleSpec& role : spec.roles()) {
+    if (role.name() == "learner" && role.count() > 0) return role.count();
+  }
+  return 1;
+}
+
+}  // namespace
+
+absl::StatusOr<PpoJob> LoadPpoJob(const task::Assignment& assignment) {
+  v1::JobSpec spec;
+  if (!spec.ParseFromString(assignment.job_spec) || !spec.has_ppo()) {
+    return absl::InvalidArgumentError("the assignment's spec is not of kind ppo");
+  }
+  PpoJob job;
+  job.options.fence = assignment.Fence();
+  job.options.run_uri = assignment.run_uri;
+  job.options.roots = assignment.roots;
+  job.options.seed = spec.seed();
+  job.options.learners = LearnerCount(spec);
+  job.options.allow_numerics_change = spec.allow_numerics_change();
+  TY_RETURN_IF_ERROR(ParseLoop(spec.ppo(), job.options));
+  TY_RETURN_IF_ERROR(LoadText(spec.ppo(), assignment, job));
+  TY_ASSIGN_OR_RETURN(job.options.sampling, ParseSampling(spec.ppo().sampling(), job));
+  TY_RETURN_IF_ERROR(LoadData(spec.ppo(), assignment, job));
+  return job;
+}
+
+}  // namespace trainyard::ppo
