@@ -1,9 +1,9 @@
 // CPU compute kernels in fp32 over plain pointers.
 //
 // The contract that everything else stands on: the bits of one output row depend only on that row's
-// inputs, the weights and the instruction set, never on how many other rows are computed with
-// it, on the tile they fall in, or on the thread. Every dot product is one chain of adds over k, in order;
-// every other sum runs over 16 fixed lanes that are folded in a fixed order.
+// inputs, the weights and the instruction set, never on how many other rows are computed with it,
+// on the tile they fall in, or on the thread. Every dot product is one chain of adds over k, in
+// order; every other sum runs over 16 fixed lanes that are folded in a fixed order.
 //
 // A table of functions per instruction set; the functions hold no state and may run on any thread.
 // Pointers need no alignment. Shapes: R rows, K inner, N columns, T context tokens.
