@@ -1,0 +1,134 @@
+// trainyard-rollout: a generation server.
+//
+//   trainyard-rollout --assignment FILE                    as a task of a job
+//   trainyard-rollout --model DIR --listen HOST:PORT       by itself
+//
+// Start and shutdown in order: signals, log, session, server, ready; stop order, drain, end reason.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <string>
+
+#include "base/end_class.h"
+#include "base/log.h"
+#include "base/shutdown.h"
+#include "base/status.h"
+#include "rollout/rollout_server.h"
+#include "rollout/rollout_spec.h"
+#include "task/assignment.h"
+#include "task/session.h"
+
+namespace trainyard::rollout {
+namespace {
+
+constexpr absl::Duration kEndTimeout = absl::Seconds(10);
+constexpr absl::Duration kStandAlonePatience = absl::Seconds(10);
+constexpr absl::Duration kStopCheck = absl::Seconds(3600);
+
+struct Flags {
+  std::string assignment;
+  std::string model;
+  std::string tokenizer;
+  std::string listen = "127.0.0.1:7080";
+  std::string log_level = "info";
+  int threads = 1;
+  int64_t cache_mib = 1024;
+};
+
+absl::StatusOr<RolloutServerOptions> TaskOptions(const task::Assignment& assignment,
+                                                 const Flags& flags) {
+  TY_ASSIGN_OR_RETURN(const RolloutJob job, ParseRolloutJob(assignment));
+  RolloutServerOptions options;
+  options.model_directory = job.model_directory;
+  options.tokenizer_directory = job.tokenizer_directory;
+  options.listen = "0.0.0.0:0";
+  options.advertise = assignment.advertise;
+  options.fence = assignment.Fence();
+  options.threads = std::max(1, assignment.threads);
+  options.cache_bytes = flags.cache_mib << 20;
+  return options;
+}
+
+RolloutServerOptions StandAloneOptions(const Flags& flags) {
+  RolloutServerOptions options;
+  options.model_directory = flags.model;
+  options.tokenizer_directory = flags.tokenizer.empty() ? flags.model : flags.tokenizer;
+  options.listen = flags.listen;
+  options.threads = flags.threads;
+  options.cache_bytes = flags.cache_mib << 20;
+  return options;
+}
+
+// Serves until a stop is ordered. OK when it ended as ordered.
+absl::Status Serve(const RolloutServerOptions& options, task::TaskSession& session) {
+  session.Report({.phase = "load"});
+  TY_ASSIGN_OR_RETURN(const auto server, RolloutServer::Start(options));
+  Log().info("serving {} at {} ({})", options.model_directory, server->endpoint(),
+             server->numerics_id());
+  session.Ready(server->endpoint(), server->numerics_id());
+  session.Report({.phase = "generate"});
+  std::optional<task::StopOrder> order;
+  while (!order.has_value()) order = session.WaitForStop(kStopCheck);
+  Log().info("stopping: {}", order->reason);
+  server->Stop(std::min(order->grace / 2, kStandAlonePatience));
+  return absl::OkStatus();
+}
+
+int RunTask(const Flags& flags) {
+  const absl::StatusOr<task::Assignment> assignment = task::LoadAssignment(flags.assignment);
+  ConfigureLog(assignment.ok() ? assignment->TaskName() : "rollout", flags.log_level);
+  if (!assignment.ok()) {
+    Log().error("{}", assignment.status().ToString());
+    return ExitCodeOf(EndClassOf(assignment.status()));
+  }
+  const std::unique_ptr<task::TaskSession> session =
+      assignment->coordinator.empty() ? task::StandAlone() : task::Connect(*assignment);
+  task::StopOnSignal stop_on_signal(session.get());
+  const auto options = TaskOptions(*assignment, flags);
+  const absl::Status status = options.ok() ? Serve(*options, *session) : options.status();
+  EndReason reason;
+  reason.end_class = status.ok() ? EndClass::kSucceeded : EndClassOf(status);
+  reason.message = status.ok() ? "stopped as ordered" : std::string(status.message());
+  reason.phase = "generate";
+  if (!status.ok()) Log().error("{}", status.ToString());
+  const absl::Status told = session->End(reason, kEndTimeout);
+  if (!told.ok()) Log().warn("the end reason may not have been heard: {}", told.ToString());
+  return ExitCodeOf(reason.end_class);
+}
+
+int RunAlone(const Flags& flags) {
+  ConfigureLog("rollout", flags.log_level);
+  const std::unique_ptr<task::TaskSession> session = task::StandAlone();
+  task::StopOnSignal stop_on_signal(session.get());
+  const absl::Status status = Serve(StandAloneOptions(flags), *session);
+  if (!status.ok()) Log().error("{}", status.ToString());
+  return status.ok() ? 0 : ExitCodeOf(EndClassOf(status));
+}
+
+}  // namespace
+}  // namespace trainyard::rollout
+
+int main(int argc, char** argv) {
+  trainyard::BlockStopSignals();
+  trainyard::rollout::Flags flags;
+  CLI::App app("Generates answers from a model, over gRPC (RolloutService).");
+  auto* assignment = app.add_option("--assignment", flags.assignment,
+                                    "File that the agent wrote (TaskAssignment)");
+  app.add_option("--model", flags.model, "Model directory, to serve by itself")
+      ->excludes(assignment);
+  app.add_option("--tokenizer", flags.tokenizer, "Tokenizer directory; default the model's");
+  app.add_option("--listen", flags.listen, "Address to serve at by itself");
+  app.add_option("--threads", flags.threads, "Compute threads by itself")
+      ->check(CLI::Range(1, 256));
+  app.add_option("--cache-mib", flags.cache_mib, "Memory for keys and values, MiB")
+      ->check(CLI::Range(1, 1 << 24));
+  app.add_option("--log-level", flags.log_level, "trace, debug, info, warn or error");
+  CLI11_PARSE(app, argc, argv);
+  if (flags.assignment.empty() && flags.model.empty()) {
+    std::cerr << "give --assignment FILE or --model DIR\n";
+    return 2;
+  }
+  return flags.assignment.empty() ? trainyard::rollout::RunAlone(flags)
+                                  : trainyard::rollout::RunTask(flags);
+}
