@@ -1,6 +1,8 @@
 #include "tests/rollout/tiny_model.h"
 
 #include "absl/strings/str_cat.h"
+#include "base/atomic_file.h"
+#include "base/checksum.h"
 #include "base/random.h"
 #include "base/status.h"
 
@@ -109,6 +111,38 @@ std::shared_ptr<const PackedModel> TinyPacked(const model::ModelConfig& config, 
   TY_CHECK(packed.ok());
   (*packed)->version = version;
   return *packed;
+}
+
+void WriteModelDirectory(const model::ModelConfig& config, uint64_t seed,
+                         const std::string& directory) {
+  const MemoryWeights weights(config, seed);
+  std::vector<checkpoint::TensorBytes> tensors;
+  for (const auto& [name, tensor] : weights.tensors()) {
+    tensors.push_back({name, checkpoint::DType::kF32, tensor.shape, tensor.bytes()});
+  }
+  TY_CHECK(checkpoint::WriteSafetensors(directory + "/model.safetensors", tensors, {}).ok());
+  TY_CHECK(WriteFileAtomically(directory + "/config.json",
+                               model::ConfigJson(config, "float32").dump(2))
+               .ok());
+}
+
+Published Publish(const model::ModelConfig& config, uint64_t seed, int64_t version) {
+  Published published;
+  WeightsManifest& manifest = published.manifest;
+  manifest.version = version;
+  manifest.sources = {"nowhere:1"};
+  manifest.config_json = model::ConfigJson(config, "float32").dump();
+  std::string checksums;
+  const MemoryWeights weights(config, seed);
+  for (const auto& [name, tensor] : weights.tensors()) {
+    const int64_t size = static_cast<int64_t>(tensor.bytes().size());
+    const std::string xxh3 = Xxh3Hex(tensor.bytes());
+    manifest.tensors.push_back({name, "F32", tensor.shape, xxh3, {{0, size, 0}}});
+    checksums += xxh3;
+    published.bytes.append(tensor.bytes().data(), tensor.bytes().size());
+  }
+  manifest.digest = Xxh3Hex(checksums);
+  return published;
 }
 
 }  // namespace trainyard::rollout

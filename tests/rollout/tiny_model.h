@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "rollout/packed_model.h"
+#include "rollout/weights_inbox.h"
 
 namespace trainyard::rollout {
 
@@ -45,6 +46,17 @@ class MemoryWeights : public TensorSource {
 // The packed model of MemoryWeights(config, seed).
 std::shared_ptr<const PackedModel> TinyPacked(const model::ModelConfig& config, uint64_t seed,
                                               int64_t version = 0);
+
+// Writes MemoryWeights(config, seed) as a model directory (config.json, model.safetensors).
+void WriteModelDirectory(const model::ModelConfig& config, uint64_t seed,
+                         const std::string& directory);
+
+// The manifest of weights published from one source, and all their bytes back to back.
+struct Published {
+  WeightsManifest manifest;
+  std::string bytes;
+};
+Published Publish(const model::ModelConfig& config, uint64_t seed, int64_t version);
 
 }  // namespace trainyard::rollout
 

@@ -1,0 +1,100 @@
+#include "rollout/packed_model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "tests/rollout/tiny_model.h"
+#include "tests/support/process.h"
+
+namespace trainyard::rollout {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(PackedModel, ADirectoryPacksLikeMemory) {
+  for (const model::ModelConfig& config : {TinyLlama(), TinyGpt2()}) {
+    const trainyard::testing::TempDir directory;
+    WriteModelDirectory(config, 3, directory.path());
+    const auto source = OpenModelDirectory(directory.path());
+    ASSERT_TRUE(source.ok()) << source.status();
+    const auto packed = PackModel(config, **source);
+    ASSERT_TRUE(packed.ok()) << packed.status();
+    const auto want = TinyPacked(config, 3);
+    const auto& a = (*packed)->layers[1].down.matrix;
+    const auto& b = want->layers[1].down.matrix;
+    EXPECT_EQ(0, std::memcmp(a.panel(0), b.panel(0), a.panels() * a.inner() * 32 * sizeof(float)));
+    EXPECT_EQ((*packed)->final_norm.weight, want->final_norm.weight);
+  }
+}
+
+// A source whose tensors are narrowed to 16 bits, cut from those of another.
+class NarrowWeights : public TensorSource {
+ public:
+  explicit NarrowWeights(const MemoryWeights& wide) {
+    for (const auto& [name, tensor] : wide.tensors()) {
+      std::string& bytes = bytes_[name];
+      for (float value : tensor.values) {
+        uint32_t bits;
+        std::memcpy(&bits, &value, 4);
+        bytes.append(reinterpret_cast<const char*>(&bits) + 2, 2);
+      }
+      shapes_[name] = tensor.shape;
+    }
+  }
+  absl::StatusOr<TensorView> Find(const std::string& name) const override {
+    if (bytes_.count(name) == 0) return absl::NotFoundError(name);
+    return TensorView{checkpoint::DType::kBF16, shapes_.at(name), bytes_.at(name)};
+  }
+
+ private:
+  std::map<std::string, std::string> bytes_;
+  std::map<std::string, std::vector<int64_t>> shapes_;
+};
+
+TEST(PackedModel, BF16IsWidenedExactly) {
+  MemoryWeights wide(TinyLlama(), 1);
+  for (auto& [name, tensor] : wide.tensors()) {
+    for (float& value : tensor.values) {
+      uint32_t bits;
+      std::memcpy(&bits, &value, 4);
+      bits &= 0xffff0000u;
+      std::memcpy(&value, &bits, 4);
+    }
+  }
+  const auto a = PackModel(TinyLlama(), wide), b = PackModel(TinyLlama(), NarrowWeights(wide));
+  ASSERT_TRUE(a.ok() && b.ok());
+  const auto& x = (*a)->lm_head.matrix;
+  EXPECT_EQ(0, std::memcmp(x.panel(0), (*b)->lm_head.matrix.panel(0),
+                           x.panels() * x.inner() * 32 * sizeof(float)));
+}
+
+TEST(PackedModel, WhatDoesNotFitIsNamed) {
+  const auto message = [](auto change) {
+    MemoryWeights weights(TinyLlama(), 1);
+    change(weights.tensors());
+    const auto packed = PackModel(TinyLlama(), weights);
+    EXPECT_EQ(packed.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(packed.status().message());
+  };
+  EXPECT_THAT(message([](auto& t) { t.erase("model.layers.1.mlp.up_proj.weight"); }),
+              HasSubstr("model.layers.1.mlp.up_proj.weight is missing"));
+  EXPECT_THAT(message([](auto& t) { t["model.norm.weight"].shape = {47}; }),
+              HasSubstr("model.norm.weight has shape [47], the config needs [48]"));
+  EXPECT_THAT(message([](auto& t) { t["model.norm.weight"].values.pop_back(); }),
+              HasSubstr("188 bytes"));
+  model::ModelConfig reward = TinyLlama();
+  reward.head = model::Head::kScalar;
+  EXPECT_THAT(std::string(PackModel(reward, MemoryWeights(TinyLlama(), 1)).status().message()),
+              HasSubstr("scalar head"));
+}
+
+TEST(PackedModel, ADirectoryWithoutWeightsSaysSo) {
+  const trainyard::testing::TempDir directory;
+  EXPECT_THAT(std::string(OpenModelDirectory(directory.path()).status().message()),
+              HasSubstr("neither model.safetensors nor its index"));
+}
+
+}  // namespace
+}  // namespace trainyard::rollout
