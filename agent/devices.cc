@@ -118,16 +118,16 @@ class Nvml {
     char uuid[kNameBytes] = {}, name[kNameBytes] = {};
     NvmlMemory memory = {};
     const std::string what = absl::StrCat("device ", index);
-    TY_RETURN_IF_ERROR(Check(
-        Call<NvmlDevice, char*, unsigned int>("nvmlDeviceGetUUID", handle, uuid, kNameBytes), what));
-    TY_RETURN_IF_ERROR(Check(
-        Call<NvmlDevice, char*, unsigned int>("nvmlDeviceGetName", handle, name, kNameBytes), what));
-    TY_RETURN_IF_ERROR(Check(
-        Call<NvmlDevice, NvmlMemory*>("nvmlDeviceGetMemoryInfo", handle, &memory), what));
+    int code = Call<NvmlDevice, char*, unsigned>("nvmlDeviceGetUUID", handle, uuid, kNameBytes);
+    TY_RETURN_IF_ERROR(Check(code, what));
+    code = Call<NvmlDevice, char*, unsigned>("nvmlDeviceGetName", handle, name, kNameBytes);
+    TY_RETURN_IF_ERROR(Check(code, what));
+    code = Call<NvmlDevice, NvmlMemory*>("nvmlDeviceGetMemoryInfo", handle, &memory);
+    TY_RETURN_IF_ERROR(Check(code, what));
     return GpuDevice{uuid, name, static_cast<int64_t>(memory.total)};
   }
 
-  // A process that computes on the device, or 0. At the agent's start none can be a task of its own.
+  // A process that computes on the device, or 0. At the agent's start none can be its own task.
   unsigned int ForeignProcess(NvmlDevice handle) {
     NvmlProcess processes[1] = {};
     unsigned int count = 1;
