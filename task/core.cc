@@ -207,6 +207,7 @@ void SessionCore::KeepMetrics(const StepMetrics& row) {
     for (const auto& [name, value] : row.values) metrics_.back().values[name] = value;
     return;
   }
+  if (!metrics_.empty() && metrics_.back().step > row.step) return;
   const auto overtaken = [&row](const StepMetrics& waiting) {
     return std::all_of(waiting.values.begin(), waiting.values.end(),
                        [&row](const auto& entry) { return row.values.contains(entry.first); });

@@ -95,9 +95,10 @@ class TaskSession {
   // of the step or phase is what hang detection watches.
   virtual void Report(const Progress& progress) = 0;
 
-  // Metrics of a step (rank 0 or controller only). Values of one step are merged. What is waiting
-  // leaves about once a second; a waiting row is overtaken, and dropped, by a later one that has all
-  // of its names, so the rare values (validation) stay. Not durable.
+  // Metrics of a step (rank 0 or controller only). Values of one step are merged, a step before the
+  // last one waiting is dropped. What is waiting leaves about once a second; a waiting row is
+  // overtaken, and dropped, by a later one that has all of its names, so the rare values
+  // (validation) stay. Not durable.
   virtual void ReportMetrics(int64_t step, const std::map<std::string, double>& values) = 0;
 
   // Everybody there is, as last heard.

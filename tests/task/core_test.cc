@@ -148,6 +148,18 @@ TEST_F(SessionCoreTest, MetricsOfOneStepAreMergedAndAnOlderStepIsDropped) {
   EXPECT_EQ(said[0].values.size(), 2);
 }
 
+TEST_F(SessionCoreTest, ALaterStepDoesNotOvertakeValuesItDoesNotHave) {
+  Connect();
+  Step(LocalMetrics{{1, {{"loss", 0.0}}}});
+  Step(LocalMetrics{{2, {{"loss", 1.0}, {"validation", 5.0}}}});
+  Step(LocalMetrics{{3, {{"loss", 1.0}}}});
+  Step(LocalMetrics{{4, {{"loss", 1.0}}}});
+  const auto said = Said<StepMetrics>(RunUntil(now_ + absl::Milliseconds(1000)));
+  ASSERT_EQ(said.size(), 2);
+  EXPECT_EQ(said[0].step, 2);
+  EXPECT_EQ(said[1].step, 4);
+}
+
 TEST_F(SessionCoreTest, SilenceEndsTheStream) {
   Connect();
   const auto actions = RunUntil(now_ + absl::Seconds(11));
