@@ -1,6 +1,7 @@
 #include "agent/launcher.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -56,7 +57,20 @@ absl::Status WritePrivateFile(const std::string& path, const std::string& bytes)
 Launcher::Launcher(const AgentConfig& config, std::string binary_dir)
     : config_(config), binary_dir_(std::move(binary_dir)) {}
 
-absl::Status Launcher::Clean() {
+Launcher::~Launcher() {
+  if (lock_fd_ >= 0) close(lock_fd_);
+}
+
+absl::Status Launcher::TakeWorkDirectory() {
+  TY_RETURN_IF_ERROR(Annotate(MakeDirectories(config_.work_dir), "work_dir"));
+  const std::string lock = absl::StrCat(config_.work_dir, "/lock");
+  lock_fd_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_fd_ < 0) return ErrnoStatus(errno, lock);
+  if (flock(lock_fd_, LOCK_EX | LOCK_NB) != 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "work_dir ", config_.work_dir, " belongs to another agent that is alive (", lock,
+        " is locked); stop it, or give this one a directory of its own"));
+  }
   const std::string tasks = absl::StrCat(config_.work_dir, "/tasks");
   std::error_code error;
   fs::remove_all(tasks, error);

@@ -25,14 +25,18 @@ struct Launch {
 //   tasks/<task_uid>/assignment   0600, what the task is told
 //   tasks/<task_uid>/output       what it prints
 //   tasks/<task_uid>/scratch/     its own, TMPDIR
-// A value; one thread.
+// Owns the directory as long as it lives. Methods of different tasks may run on different threads.
 class Launcher {
  public:
   // `binary_dir`: where the agent's own program lies; nothing else is ever started.
   Launcher(const AgentConfig& config, std::string binary_dir);
+  ~Launcher();
+  Launcher(const Launcher&) = delete;
+  Launcher& operator=(const Launcher&) = delete;
 
-  // Removes what tasks of earlier agents left.
-  absl::Status Clean();
+  // Takes the work directory for this process and removes what tasks of earlier agents left.
+  // FailedPrecondition: another agent is alive in it.
+  absl::Status TakeWorkDirectory();
 
   // Makes the files. InvalidArgument: a program that is not on the list, or a bad assignment.
   absl::StatusOr<Launch> Prepare(const DesiredTask& task);
@@ -40,7 +44,7 @@ class Launcher {
   // Removes the files.
   void Remove(uint64_t task_uid);
 
-  // The last lines a task printed, for messages; empty when there is nothing.
+  // The last line a task printed, for messages; empty when there is nothing.
   std::string LastLine(uint64_t task_uid) const;
 
  private:
@@ -50,6 +54,7 @@ class Launcher {
 
   const AgentConfig config_;
   const std::string binary_dir_;
+  int lock_fd_ = -1;
 };
 
 }  // namespace trainyard::agent

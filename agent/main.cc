@@ -5,13 +5,13 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "agent/config.h"
 #include "agent/devices.h"
-#include "agent/launcher.h"
 #include "agent/session.h"
 #include "base/atomic_file.h"
 #include "base/log.h"
@@ -66,18 +66,17 @@ absl::Status Run(const AgentConfig& config) {
   options.config = config;
   options.binary_dir = std::filesystem::read_symlink("/proc/self/exe").parent_path().string();
   TY_ASSIGN_OR_RETURN(options.offer, MakeOffer(config));
-  TY_RETURN_IF_ERROR(Launcher(config, options.binary_dir).Clean());
   Log().info("node {} offers {} milli-cores, {} MiB, {} GPUs to {}", config.node,
              options.offer.cpu_milli, options.offer.memory_bytes >> 20, options.offer.gpus.size(),
              config.coordinator);
-  Agent agent(std::move(options));
+  TY_ASSIGN_OR_RETURN(const std::unique_ptr<Agent> agent, Agent::Start(std::move(options)));
   bool leaving = false;
-  while (!agent.AwaitDone(absl::ZeroDuration())) {
+  while (!agent->AwaitDone(absl::ZeroDuration())) {
     const int signal = WaitForStopSignal(kLook);
     if (signal == 0) continue;
     if (leaving) break;
     leaving = true;
-    agent.Leave(config.drain, absl::StrCat("the agent got signal ", signal));
+    agent->Leave(config.drain, absl::StrCat("the agent got signal ", signal));
   }
   return absl::OkStatus();
 }

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/roots.h"
+#include "base/status.h"
 #include "rpc/channel.h"
 #include "rpc/client_stream.h"
 #include "trainyard/v1/agent.grpc.pb.h"
@@ -75,13 +76,13 @@ class PreflightRunner {
 // One thread runs the core and carries out its actions.
 class Agent::Loop {
  public:
-  explicit Loop(const AgentOptions& options)
+  Loop(const AgentOptions& options, std::unique_ptr<Launcher> launcher)
       : coordinator_(options.config.coordinator),
         channel_(rpc::OpenChannel(coordinator_)),
         stub_(v1::AgentService::NewStub(channel_)),
         core_(CoreOptions(options)),
-        launcher_(options.config, options.binary_dir),
-        shipper_(channel_, [this](uint64_t task_uid) { launcher_.Remove(task_uid); }),
+        launcher_(std::move(launcher)),
+        shipper_(channel_, [this](uint64_t task_uid) { launcher_->Remove(task_uid); }),
         processes_(absl::StrCat(options.binary_dir, "/trainyard-exec"), ProcessCallbacks()),
         preflights_(Roots(options.config.roots), inbox_),
         thread_([this] { Run(); }) {}
@@ -116,7 +117,7 @@ class Agent::Loop {
   absl::Notification done_;
   AgentCore core_;
   // Prepare on the loop's thread, Remove on the shipper's, never of one task at the same time.
-  Launcher launcher_;
+  const std::unique_ptr<Launcher> launcher_;
   // The processes go first, then the last of their output is shipped.
   LogShipper shipper_;
   Processes processes_;
@@ -135,7 +136,7 @@ Processes::Callbacks Agent::Loop::ProcessCallbacks() {
     // What it printed last says more than a code nobody chose.
     const bool unexplained =
         end.end_class == EndClass::kInternal || end.end_class == EndClass::kSignal;
-    const std::string last = unexplained ? launcher_.LastLine(task_uid) : "";
+    const std::string last = unexplained ? launcher_->LastLine(task_uid) : "";
     if (!last.empty()) absl::StrAppend(&end.message, "; it printed last: ", last);
     inbox_->Push(TaskEnded{task_uid, std::move(end)}, absl::InfiniteDuration());
   };
@@ -205,7 +206,7 @@ void Agent::Loop::Do(const Say& action) {
 
 void Agent::Loop::Do(const StartTask& action) {
   const uint64_t task_uid = action.task.task_uid;
-  absl::StatusOr<Launch> launch = launcher_.Prepare(action.task);
+  absl::StatusOr<Launch> launch = launcher_->Prepare(action.task);
   if (!launch.ok()) {
     EndReason end;
     end.end_class = absl::IsResourceExhausted(launch.status()) ? EndClass::kDiskFull
@@ -230,7 +231,13 @@ void Agent::Loop::Do(const ExitAgent& action) {
   if (!done_.HasBeenNotified()) done_.Notify();
 }
 
-Agent::Agent(AgentOptions options) : loop_(std::make_unique<Loop>(options)) {}
+Agent::Agent(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
+
+absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(AgentOptions options) {
+  auto launcher = std::make_unique<Launcher>(options.config, options.binary_dir);
+  TY_RETURN_IF_ERROR(launcher->TakeWorkDirectory());
+  return std::unique_ptr<Agent>(new Agent(std::make_unique<Loop>(options, std::move(launcher))));
+}
 
 Agent::~Agent() = default;
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <thread>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "agent/config.h"
@@ -22,10 +22,11 @@ struct AgentOptions {
   std::string binary_dir;
 };
 
-// Guarded; owned by main. Runs from construction on a thread of its own.
+// Guarded; owned by main. Runs on a thread of its own.
 class Agent {
  public:
-  explicit Agent(AgentOptions options);
+  // FailedPrecondition: the work directory is another live agent's.
+  static absl::StatusOr<std::unique_ptr<Agent>> Start(AgentOptions options);
   // Kills what still runs and ends the session.
   ~Agent();
   Agent(const Agent&) = delete;
@@ -39,6 +40,8 @@ class Agent {
 
  private:
   class Loop;
+  explicit Agent(std::unique_ptr<Loop> loop);
+
   std::unique_ptr<Loop> loop_;
 };
 

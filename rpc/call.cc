@@ -1,5 +1,7 @@
 #include "rpc/call.h"
 
+#include <grpcpp/completion_queue.h>
+
 #include <algorithm>
 #include <string>
 
@@ -12,6 +14,9 @@
 namespace trainyard::rpc {
 namespace {
 
+// How soon a wait sees that its caller gave up.
+constexpr absl::Duration kLook = absl::Milliseconds(50);
+
 void Prepare(const CallOptions& options, absl::Duration timeout, grpc::ClientContext* context) {
   context->set_deadline(absl::ToChronoTime(absl::Now() + timeout));
   context->set_wait_for_ready(options.wait_for_ready);
@@ -22,11 +27,21 @@ bool MayTryAgain(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
-// False when the caller gave up meanwhile.
+// False when the caller gave up meanwhile. Waits on an empty completion queue: gRPC looks at sockets
+// only while somebody waits in it, and a connection must be able to come back between two tries.
 bool WaitBetweenTries(const CallOptions& options, absl::Duration delay) {
-  const absl::Notification never;
-  const absl::Notification& give_up = options.give_up != nullptr ? *options.give_up : never;
-  return !give_up.WaitForNotificationWithTimeout(delay);
+  const auto gave_up = [&] {
+    return options.give_up != nullptr && options.give_up->HasBeenNotified();
+  };
+  grpc::CompletionQueue nothing;
+  const absl::Time end = absl::Now() + delay;
+  while (!gave_up() && absl::Now() < end) {
+    void* tag = nullptr;
+    bool ok = false;
+    nothing.AsyncNext(&tag, &ok, absl::ToChronoTime(std::min(end, absl::Now() + kLook)));
+  }
+  nothing.Shutdown();
+  return !gave_up();
 }
 
 }  // namespace

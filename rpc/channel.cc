@@ -9,6 +9,8 @@ namespace trainyard::rpc {
 namespace {
 
 constexpr absl::Duration kFirstBackoff = absl::Milliseconds(100);
+// gRPC calls it the least back-off; it is how long one attempt to connect may take.
+constexpr absl::Duration kConnectTimeout = absl::Seconds(5);
 
 int ToMilliseconds(absl::Duration duration) {
   return static_cast<int>(absl::ToInt64Milliseconds(duration));
@@ -26,7 +28,7 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address,
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, ToMilliseconds(kFirstBackoff));
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, ToMilliseconds(kFirstBackoff));
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, ToMilliseconds(kConnectTimeout));
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, ToMilliseconds(options.longest_backoff));
   // Retries are ours, within a budget that callers see.
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "absl/strings/str_replace.h"
 #include "base/atomic_file.h"
 #include "base/checksum.h"
 #include "rpc/call.h"
@@ -255,12 +256,30 @@ TEST_F(ClusterTest, AnAgentThatIsToldToStopSavesItsTasksFirst) {
 }
 
 TEST_F(ClusterTest, ASecondAgentOfTheSameNameIsRefused) {
+  const auto config = ReadFile(cluster_->Dir("agent-0.yaml"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  const std::string elsewhere =
+      absl::StrReplaceAll(*config, {{cluster_->Dir("work-0"), cluster_->Dir("work-twin")}});
+  ASSERT_TRUE(WriteFileAtomically(cluster_->Dir("twin.yaml"), elsewhere).ok());
   auto twin = Process::Start({.binary = "trainyard-agent",
-                              .args = {"--config", cluster_->Dir("agent-0.yaml")}});
+                              .args = {"--config", cluster_->Dir("twin.yaml")}});
   ASSERT_TRUE(twin.ok()) << twin.status();
   const absl::Status refused = (*twin)->WaitForOutput("ALREADY_EXISTS", kLong);
   EXPECT_TRUE(refused.ok()) << refused;
   EXPECT_TRUE(cluster_->agent(0).running());
+}
+
+TEST_F(ClusterTest, ASecondAgentInTheSameWorkDirectoryDoesNotTouchTheFirstOnesTasks) {
+  const std::string id = Submit(FakeJob("victim", 60, absl::Milliseconds(20)));
+  AwaitStep(id, 2);
+  auto twin = Process::Start({.binary = "trainyard-agent",
+                              .args = {"--config", cluster_->Dir("agent-0.yaml")}});
+  ASSERT_TRUE(twin.ok()) << twin.status();
+  const auto end = (*twin)->Wait(kLong);
+  ASSERT_TRUE(end.ok()) << end.status();
+  EXPECT_EQ(end->exit_code, 1);
+  EXPECT_THAT((*twin)->Output(), HasSubstr("belongs to another agent"));
+  EXPECT_EQ(Await(id, v1::SUCCEEDED).attempt(), 1);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/clock.h"
 #include "rpc/call.h"
 #include "rpc/server.h"
 #include "tests/rpc/score_service.h"
@@ -33,6 +34,27 @@ TEST(Channel, ComesBackToAServerThatWasRestartedOnItsPort) {
   auto second = Server::Start({.listen = endpoint}, {&again});
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_TRUE(GetLoad(*stub, true).ok());
+}
+
+TEST(Channel, ARetryingCallSoonFindsAServerThatCameBack) {
+  ScoreService service;
+  auto first = Server::Start({}, {&service});
+  ASSERT_TRUE(first.ok()) << first.status();
+  const std::string endpoint = (*first)->endpoint();
+  first->reset();
+  auto stub = v1::RewardService::NewStub(OpenChannel(endpoint));
+  EXPECT_FALSE(GetLoad(*stub, false).ok());
+  ScoreService again;
+  auto second = Server::Start({.listen = endpoint}, {&again});
+  ASSERT_TRUE(second.ok()) << second.status();
+  const absl::Duration begin = Clock::Real().Monotonic();
+  const auto answer = Call(*stub, &v1::RewardService::Stub::GetLoad, v1::GetRewardLoadRequest(),
+                           {.timeout = absl::Seconds(30),
+                            .retries = 1000,
+                            .first_backoff = absl::Milliseconds(300),
+                            .longest_backoff = absl::Milliseconds(300)});
+  EXPECT_TRUE(answer.ok()) << answer.status();
+  EXPECT_LT(Clock::Real().Monotonic() - begin, absl::Seconds(3));
 }
 
 TEST(Channel, AMessageAboveTheLimitIsRefusedNotTruncated) {
