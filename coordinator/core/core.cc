@@ -47,6 +47,7 @@ void OnTick(Draft& draft) {
 
 void OnStoreCondition(Draft& draft, const StoreCondition& event) {
   draft.state().read_only_reason = event.read_only_reason;
+  draft.state().schedule = true;
 }
 
 // Each event to the file of its duty.
@@ -94,9 +95,10 @@ void ReviewStirred(Draft& draft) {
 }
 
 // Whoever waits for room gets what there is: the least that running jobs need, then the queue, then
-// what running jobs would like.
+// what running jobs would like. Nothing starts while the store has no space for its end.
 void Schedule(Draft& draft) {
   State& state = draft.state();
+  if (!state.read_only_reason.empty()) return;
   if (!state.schedule && !BackoffEnded(state, draft.now())) return;
   state.schedule = false;
   FillElastic(draft, FillTo::kGang);

@@ -185,7 +185,8 @@ bool Draft::MoveTask(Task& task, TaskMove move) {
   }
   Stir(record.job_id);
   Repeer(record.job_id);
-  Redesire(record.node);
+  // What the agent is told depends on nothing else of a task's state.
+  if (move == TaskMove::kStop || !Reachable(record)) Redesire(record.node);
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/store_codec.h"
 
 namespace trainyard::simulation {
 namespace {
@@ -182,6 +183,38 @@ void Invariants::CheckIndexes(const coordinator::State& state) {
     if (HoldsSlot(task.record) != (node->tasks.count(uid) > 0)) {
       world_.Violate(absl::StrCat("task ", uid, " and its node disagree about the slot"));
     }
+  }
+}
+
+void Invariants::MemoryEqualsDisk(const coordinator::State& state,
+                                  const coordinator::SimDisk& disk) {
+  const auto compare = [&](const std::string& memory, const auto& rows, const auto& key) {
+    const auto row = rows.find(key);
+    if (row != rows.end() && coordinator::EncodeRecord(row->second) == memory) return;
+    world_.Violate(
+        absl::StrCat("memory has ", memory, "\nbut the disk has ",
+                     row == rows.end() ? "nothing" : coordinator::EncodeRecord(row->second)));
+  };
+  size_t checkpoints = 0;
+  for (const auto& [id, job] : state.jobs) {
+    compare(coordinator::EncodeRecord(job.record), disk.jobs, id);
+    if (job.attempt.number > 0) {
+      compare(coordinator::EncodeRecord(job.attempt), disk.attempts,
+              std::make_pair(id, job.attempt.number));
+    }
+    for (const auto& row : job.checkpoints) {
+      compare(coordinator::EncodeRecord(row), disk.checkpoints, std::make_pair(id, row.request_id));
+    }
+    checkpoints += job.checkpoints.size();
+  }
+  for (const auto& [uid, task] : state.tasks) {
+    compare(coordinator::EncodeRecord(task.record), disk.tasks, uid);
+  }
+  for (const auto& [name, node] : state.nodes) {
+    compare(coordinator::EncodeRecord(node.record), disk.nodes, name);
+  }
+  if (disk.checkpoints.size() != checkpoints || disk.jobs.size() != state.jobs.size()) {
+    world_.Violate("the disk has rows that memory does not have");
   }
 }
 

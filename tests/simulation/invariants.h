@@ -14,6 +14,7 @@
 #include "coordinator/core/records.h"
 #include "coordinator/core/state.h"
 #include "tests/simulation/world.h"
+#include "tests/support/sim_store.h"
 
 namespace trainyard::simulation {
 
@@ -34,6 +35,8 @@ class Invariants {
   void OnStart(const coordinator::Snapshot& snapshot);
   void AfterStep(const coordinator::Event& event, const coordinator::Decision& decision,
                  const coordinator::State& state);
+  // With nothing on its way to the disk, what is remembered and what is stored are the same.
+  void MemoryEqualsDisk(const coordinator::State& state, const coordinator::SimDisk& disk);
   // Something of a decision leaves the coordinator.
   void OnLeave(const coordinator::Decision& decision, int64_t durable_revision);
   // A caller or a task has heard that this is so.

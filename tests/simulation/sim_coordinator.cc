@@ -118,7 +118,9 @@ void SimCoordinator::ScheduleSync() {
     sync_scheduled_ = false;
     const size_t pending = store_->pending();
     store_->Sync(world_.Chance(0.8) ? pending : 1 + world_.Below(pending));
-    if (up() && store_->pending() > 0) ScheduleSync();
+    if (!up()) return;
+    if (store_->pending() > 0) return ScheduleSync();
+    if (world_.Chance(0.05)) invariants_.MemoryEqualsDisk(core_->state(), disk_);
   });
 }
 

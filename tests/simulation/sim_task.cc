@@ -172,18 +172,19 @@ void SimTask::Step() {
 
 void SimTask::MaybeFail() {
   if (!world_.Fault(0.008)) return;
-  switch (world_.Below(6)) {
+  switch (world_.Below(7)) {
     case 0:
       return Kill(EndClass::kSignal);
     case 1:
       return Kill(EndClass::kOutOfMemory);
     case 2:
+    case 3:
       world_.Trace(absl::StrCat("fault: task ", assignment_.task_uid, " hangs"));
       hung_ = true;
       return;
-    case 3:
-      return End(EndClass::kDeviceError, "a device error");
     case 4:
+      return End(EndClass::kDeviceError, "a device error");
+    case 5:
       return End(world_.Chance(0.2) ? EndClass::kNan : EndClass::kInternal, "an error of its own");
     default:
       return Exit(Seen(EndClass::kInternal, "died without a word"));

@@ -119,11 +119,7 @@ class Cluster : public Actor {
     result.violations = world_.violations();
     result.trace.assign(world_.trace().begin(), world_.trace().end());
     result.events = coordinator_.events();
-    result.attempts = static_cast<int64_t>(coordinator_.disk().attempts.size());
-    for (const auto& event : coordinator_.disk().events) {
-      if (event.type == "checkpoint.committed") ++result.commits;
-      if (event.type == "job.succeed") ++result.succeeded;
-    }
+    for (const auto& event : coordinator_.disk().events) ++result.counts[event.type];
     return result;
   }
 

@@ -4,6 +4,7 @@
 #define TRAINYARD_TESTS_SIMULATION_SIMULATION_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,8 @@ struct SimulationResult {
   std::vector<std::string> violations;
   std::vector<std::string> trace;  // the last lines before the first violation
   int64_t events = 0;
-  int64_t commits = 0;
-  int64_t succeeded = 0;
-  int64_t attempts = 0;
+  // What happened, by type: rows of the coordinator's event log, and faults.
+  std::map<std::string, int64_t> counts;
 };
 
 // Runs until the first violation, or until all is quiet.
