@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Our tokenizer beside Hugging Face tokenizers, in interleaved pairs on one thread.
 
-    .venv-parity/bin/python bench/tokenizer_bench.py --build build/release [--megabytes 20] [--pairs 3]
+    .venv-parity/bin/python bench/tokenizer_bench.py [--build build/release] [--pairs 3]
 
-The text is made of this machine's headers, python sources and documentation. Prints one JSON object:
-seconds and MB/s of each side, and the ratios (above 1: ours is faster).
+The text is made of this machine's headers, python sources and documentation. Prints one JSON
+object: seconds and MB/s of each side, and the ratios (above 1: ours is faster).
 """
 
 import argparse

@@ -1,0 +1,74 @@
+// What an eval or generate job is asked to do, as plain values.
+
+#ifndef TRAINYARD_EVAL_EVAL_JOB_H_
+#define TRAINYARD_EVAL_EVAL_JOB_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/source.h"
+#include "eval/measure.h"
+#include "eval/verdict.h"
+#include "tokenizer/chat_template.h"
+
+namespace trainyard::eval {
+
+// How answers are drawn; tokens by their text.
+struct SamplingText {
+  double temperature = 1;  // 0: greedy
+  int32_t top_k = 0;
+  double top_p = 0;
+  int32_t max_new_tokens = 0;
+  int32_t min_new_tokens = 0;
+  std::vector<std::string> forbidden_tokens;
+  std::vector<std::string> stop_strings;
+  std::vector<std::string> stop_tokens;
+  bool ignore_eos = false;
+  uint64_t seed = 0;
+  int32_t samples = 1;
+};
+
+struct PromptJob {
+  std::vector<data::SourceSpec> sources;
+  int64_t limit = 0;  // 0: all, in order; else the first so many after shuffling
+  uint64_t shuffle_seed = 0;
+  std::optional<tokenizer::ChatTemplateSpec> chat_template;
+  SamplingText sampling;
+};
+
+struct ModelPlace {
+  std::string name;
+  std::string directory;
+  std::string digest;  // of its manifest; empty for a directory that is no artifact
+  bool baseline = false;
+};
+
+struct GenerateJob {
+  ModelPlace model;
+  std::string tokenizer_directory;
+  PromptJob prompts;
+  bool scored = false;  // by reward tasks
+};
+
+// A metric and where its file is.
+struct MetricJob {
+  std::string name;
+  MetricKind kind = MetricKind::kPolarity;
+  std::string path;  // empty: none
+};
+
+struct EvalJob {
+  std::vector<ModelPlace> models;  // rollout task i serves model i
+  PromptJob prompts;
+  bool scored = false;
+  std::vector<MetricJob> metrics;
+  std::vector<Gate> gates;
+  BootstrapOptions bootstrap;
+  std::vector<data::SourceSpec> text;  // for perplexity and bits per byte
+};
+
+}  // namespace trainyard::eval
+
+#endif  // TRAINYARD_EVAL_EVAL_JOB_H_

@@ -1,0 +1,227 @@
+#include "eval/eval_spec.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "trainyard/v1/config.pb.h"
+#include "trainyard/v1/job.pb.h"
+
+namespace trainyard::eval {
+namespace {
+
+using Sources = google::protobuf::RepeatedPtrField<v1::DataSource>;
+
+constexpr char kAssistant[] = "assistant";
+
+// A file reference on this machine.
+struct Place {
+  std::string path;
+  std::string digest;
+};
+
+// Reads the parts of one job's spec.
+class SpecReader {
+ public:
+  SpecReader(const task::Assignment& assignment, uint64_t job_seed)
+      : assignment_(assignment), job_seed_(job_seed) {}
+
+  absl::StatusOr<Place> Resolve(const v1::FileRef& file, absl::string_view what) const {
+    Place place;
+    std::string uri = file.uri();
+    if (file.source_case() == v1::FileRef::kArtifact) {
+      const auto artifact = assignment_.artifacts.find(file.artifact());
+      if (artifact == assignment_.artifacts.end()) {
+        return absl::NotFoundError(
+            absl::StrCat(what, ": the assignment does not resolve artifact ", file.artifact()));
+      }
+      uri = artifact->second.uri;
+      place.digest = artifact->second.manifest_sha256;
+    } else if (file.source_case() != v1::FileRef::kUri) {
+      return absl::InvalidArgumentError(absl::StrCat(what, " is missing"));
+    }
+    auto path = assignment_.roots.ResolveExisting(uri);
+    if (!path.ok()) return Annotate(path.status(), what);
+    place.path = *std::move(path);
+    return place;
+  }
+
+  absl::StatusOr<ModelPlace> Model(const v1::FileRef& file, absl::string_view name) const {
+    TY_ASSIGN_OR_RETURN(Place place, Resolve(file, absl::StrCat("model ", name)));
+    return ModelPlace{std::string(name), std::move(place.path), std::move(place.digest), false};
+  }
+
+  absl::StatusOr<std::vector<data::SourceSpec>> Rows(const Sources& sources,
+                                                     absl::string_view what) const {
+    std::vector<data::SourceSpec> specs;
+    for (const v1::DataSource& source : sources) {
+      TY_ASSIGN_OR_RETURN(Place place, Resolve(source.file(), what));
+      data::SourceSpec spec;
+      spec.name = source.file().source_case() == v1::FileRef::kArtifact ? source.file().artifact()
+                                                                        : source.file().uri();
+      TY_ASSIGN_OR_RETURN(const std::string path, RowsFile(place.path));
+      TY_ASSIGN_OR_RETURN(spec.format, data::ResolveSourceFormat(source.format(), path));
+      spec.paths = {path};
+      spec.groups.assign(source.groups().begin(), source.groups().end());
+      specs.push_back(std::move(spec));
+    }
+    return specs;
+  }
+
+  absl::StatusOr<SamplingText> Sampling(const v1::SamplingSpec& spec) const {
+    SamplingText sampling;
+    if (spec.has_temperature()) sampling.temperature = spec.temperature();
+    sampling.top_k = spec.top_k();
+    sampling.top_p = spec.top_p();
+    sampling.max_new_tokens = spec.max_new_tokens();
+    sampling.min_new_tokens = spec.min_new_tokens();
+    sampling.forbidden_tokens.assign(spec.forbidden_tokens().begin(),
+                                     spec.forbidden_tokens().end());
+    sampling.stop_strings.assign(spec.stop().begin(), spec.stop().end());
+    sampling.stop_tokens.assign(spec.stop_tokens().begin(), spec.stop_tokens().end());
+    sampling.ignore_eos = spec.ignore_eos();
+    sampling.seed = spec.seed() != 0 ? spec.seed() : job_seed_;
+    sampling.samples = spec.n() != 0 ? spec.n() : 1;
+    if (sampling.max_new_tokens < 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("sampling.max_new_tokens is ", sampling.max_new_tokens, ", must be >= 1"));
+    }
+    return sampling;
+  }
+
+  static absl::StatusOr<std::optional<tokenizer::ChatTemplateSpec>> Template(
+      const v1::ChatTemplate& chat_template) {
+    if (chat_template.name().empty()) return std::nullopt;
+    if (chat_template.name() != "custom") {
+      TY_ASSIGN_OR_RETURN(
+          tokenizer::ChatTemplateSpec named,
+          tokenizer::NamedChatTemplate(chat_template.name(), chat_template.end_of_turn()));
+      return named;
+    }
+    tokenizer::ChatTemplateSpec spec;
+    spec.end_of_turn = chat_template.end_of_turn();
+    for (const v1::RoleTemplate& role : chat_template.roles()) {
+      tokenizer::RoleFormat format{role.prefix(), role.suffix()};
+      // The assistant's turn always closes with its end.
+      if (role.role() == kAssistant && format.suffix.find(spec.end_of_turn) == std::string::npos) {
+        format.suffix = spec.end_of_turn + format.suffix;
+      }
+      if (!spec.roles.emplace(role.role(), std::move(format)).second) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("chat_template.roles has \"", role.role(), "\" twice"));
+      }
+    }
+    return spec;
+  }
+
+  // Of the fields that generate and eval specs have in common.
+  template <typename Spec>
+  absl::StatusOr<PromptJob> Prompts(const Spec& spec) const {
+    PromptJob job;
+    job.limit = spec.limit();
+    job.shuffle_seed = spec.shuffle_seed();
+    TY_ASSIGN_OR_RETURN(job.sources, Rows(spec.prompts(), "prompts"));
+    TY_ASSIGN_OR_RETURN(job.chat_template, Template(spec.chat_template()));
+    if (!job.sources.empty()) {
+      TY_ASSIGN_OR_RETURN(job.sampling, Sampling(spec.sampling()));
+    }
+    return job;
+  }
+
+  uint64_t job_seed() const { return job_seed_; }
+
+ private:
+  // The rows of a file, or of an artifact: the one .jsonl file in its directory.
+  static absl::StatusOr<std::string> RowsFile(const std::string& path) {
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(path, ignored)) return path;
+    std::vector<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(path, ignored)) {
+      if (entry.path().extension() == ".jsonl") found.push_back(entry.path().string());
+    }
+    if (found.size() == 1) return found[0];
+    return absl::NotFoundError(
+        absl::StrCat(path, " holds ", found.size(), " files *.jsonl, must hold one"));
+  }
+
+  const task::Assignment& assignment_;
+  const uint64_t job_seed_;
+};
+
+absl::StatusOr<GenerateJob> ParseGenerate(const v1::GenerateSpec& spec, const SpecReader& reader) {
+  GenerateJob job;
+  TY_ASSIGN_OR_RETURN(job.model, reader.Model(spec.model(), "model"));
+  job.tokenizer_directory = job.model.directory;
+  if (spec.has_tokenizer()) {
+    TY_ASSIGN_OR_RETURN(Place place, reader.Resolve(spec.tokenizer(), "tokenizer"));
+    job.tokenizer_directory = std::move(place.path);
+  }
+  TY_ASSIGN_OR_RETURN(job.prompts, reader.Prompts(spec));
+  if (job.prompts.sources.empty()) return absl::InvalidArgumentError("generate.prompts is empty");
+  job.scored = spec.has_reward();
+  return job;
+}
+
+absl::StatusOr<GateOf> ParseGateOf(absl::string_view of) {
+  if (of.empty() || of == "value") return GateOf::kValue;
+  if (of == "delta") return GateOf::kDelta;
+  if (of == "ratio") return GateOf::kRatio;
+  return absl::InvalidArgumentError(
+      absl::StrCat("gates.of is \"", of, "\", must be delta, ratio or value"));
+}
+
+absl::StatusOr<Gate> ParseGate(const v1::EvalGate& spec) {
+  Gate gate;
+  gate.metric = spec.metric();
+  TY_ASSIGN_OR_RETURN(gate.of, ParseGateOf(spec.of()));
+  if (spec.has_min()) gate.min = spec.min();
+  if (spec.has_max()) gate.max = spec.max();
+  if (spec.has_ci_low_min()) gate.ci_low_min = spec.ci_low_min();
+  if (spec.has_ci_high_max()) gate.ci_high_max = spec.ci_high_max();
+  return gate;
+}
+
+absl::StatusOr<EvalJob> ParseEval(const v1::EvalSpec& spec, const SpecReader& reader) {
+  EvalJob job;
+  for (const v1::EvalModel& model : spec.models()) {
+    TY_ASSIGN_OR_RETURN(job.models.emplace_back(), reader.Model(model.model(), model.name()));
+    job.models.back().baseline = model.baseline();
+  }
+  if (job.models.empty()) return absl::InvalidArgumentError("eval.models is empty");
+  TY_ASSIGN_OR_RETURN(job.prompts, reader.Prompts(spec));
+  job.scored = spec.has_reward();
+  for (const v1::EvalMetric& metric : spec.metrics()) {
+    MetricJob parsed;
+    parsed.name = metric.name();
+    TY_ASSIGN_OR_RETURN(parsed.kind, MetricKindFromName(metric.kind()));
+    if (metric.has_file()) {
+      TY_ASSIGN_OR_RETURN(Place place,
+                          reader.Resolve(metric.file(), absl::StrCat("metric ", metric.name())));
+      parsed.path = std::move(place.path);
+    }
+    job.metrics.push_back(std::move(parsed));
+  }
+  for (const v1::EvalGate& gate : spec.gates()) {
+    TY_ASSIGN_OR_RETURN(job.gates.emplace_back(), ParseGate(gate));
+  }
+  if (spec.bootstrap_resamples() > 0) job.bootstrap.resamples = spec.bootstrap_resamples();
+  job.bootstrap.seed = reader.job_seed();
+  TY_ASSIGN_OR_RETURN(job.text, reader.Rows(spec.text(), "text"));
+  return job;
+}
+
+}  // namespace
+
+absl::StatusOr<std::variant<GenerateJob, EvalJob>> ParseJob(const task::Assignment& assignment) {
+  v1::JobSpec spec;
+  if (!spec.ParseFromString(assignment.job_spec)) {
+    return absl::InvalidArgumentError("the assignment's job spec is not a JobSpec");
+  }
+  const SpecReader reader(assignment, spec.seed());
+  if (spec.has_generate()) return ParseGenerate(spec.generate(), reader);
+  if (spec.has_eval()) return ParseEval(spec.eval(), reader);
+  return absl::InvalidArgumentError("trainyard-eval runs eval and generate jobs, this is another");
+}
+
+}  // namespace trainyard::eval
