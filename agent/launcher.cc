@@ -7,11 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/atomic_file.h"
@@ -29,8 +30,8 @@ constexpr std::array<absl::string_view, 6> kBinaries = {
     "trainyard-worker", "trainyard-rollout", "trainyard-reward",
     "trainyard-eval",   "trainyard-ppo",     "trainyard-fake-task"};
 // What tasks inherit of the agent's environment.
-constexpr std::array<const char*, 6> kInherited = {"PATH", "HOME",     "LANG",
-                                                   "TZ",   "LC_ALL",   "LD_LIBRARY_PATH"};
+constexpr std::array<absl::string_view, 6> kInherited = {"PATH", "HOME",   "LANG",
+                                                         "TZ",   "LC_ALL", "LD_LIBRARY_PATH"};
 constexpr int64_t kTailBytes = 4096;
 constexpr size_t kLongestLine = 400;
 
@@ -144,9 +145,11 @@ std::string Launcher::Directory(uint64_t task_uid) const {
 std::vector<std::string> Launcher::Environment(const std::string& scratch_dir,
                                                const std::vector<std::string>& gpus) const {
   std::vector<std::string> environment;
-  for (const char* name : kInherited) {
-    const char* value = std::getenv(name);
-    if (value != nullptr) environment.push_back(absl::StrCat(name, "=", value));
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const auto inherited = [entry](absl::string_view name) {
+      return absl::StartsWith(*entry, absl::StrCat(name, "="));
+    };
+    if (absl::c_any_of(kInherited, inherited)) environment.emplace_back(*entry);
   }
   environment.push_back(absl::StrCat("TMPDIR=", scratch_dir));
   // Without devices of its own a task sees none.

@@ -145,7 +145,7 @@ Processes::Callbacks Agent::Loop::ProcessCallbacks() {
 
 void Agent::Loop::Run() {
   const Clock& clock = Clock::Real();
-  Step(Start{});
+  Step(agent::Start{});
   while (true) {
     const absl::Duration wait = core_.NextTick() - clock.Monotonic();
     const std::optional<AgentEvent> event = inbox_->Pop(std::max(wait, absl::ZeroDuration()));

@@ -27,8 +27,9 @@ bool MayTryAgain(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
 }
 
-// False when the caller gave up meanwhile. Waits on an empty completion queue: gRPC looks at sockets
-// only while somebody waits in it, and a connection must be able to come back between two tries.
+// False when the caller gave up meanwhile. Waits in an empty completion queue: gRPC looks at
+// sockets only while somebody waits in one, and a connection must be able to come back between two
+// tries.
 bool WaitBetweenTries(const CallOptions& options, absl::Duration delay) {
   const auto gave_up = [&] {
     return options.give_up != nullptr && options.give_up->HasBeenNotified();

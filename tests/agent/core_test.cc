@@ -50,7 +50,10 @@ class AgentCoreTest : public ::testing::Test {
     return Hear(DesiredSet{.term = 5, .revision = revision, .full = true, .tasks = tasks});
   }
   static DesiredTask Task(uint64_t uid, bool stop = false) {
-    return {.task_uid = uid, .stop = stop, .grace = absl::Seconds(20), .binary = "trainyard-worker"};
+    return {.task_uid = uid,
+            .stop = stop,
+            .grace = absl::Seconds(20),
+            .binary = "trainyard-worker"};
   }
   void StartOne(uint64_t uid) {
     Want(++revision_, {Task(uid)});
@@ -187,7 +190,8 @@ TEST_F(AgentCoreTest, DeltasAddAndRemove) {
 TEST_F(AgentCoreTest, AHoleInTheDeltasAsksForTheFullSet) {
   Connect();
   StartOne(7);
-  const auto actions = Hear(DesiredSet{.term = 5, .revision = 9, .base_revision = 8, .removed = {7}});
+  const auto actions =
+      Hear(DesiredSet{.term = 5, .revision = 9, .base_revision = 8, .removed = {7}});
   EXPECT_TRUE(Actions<SignalTask>(actions).empty());
   EXPECT_EQ(Actions<CloseStream>(actions).size(), 1);
   EXPECT_EQ(Said<Register>(RunUntil(now_ + absl::Milliseconds(100))).size(), 1);
