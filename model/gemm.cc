@@ -16,6 +16,7 @@ void dgemm_(const char* transpose_a, const char* transpose_b, const int* m, cons
 void cblas_gemm_bf16bf16f32(int layout, int transpose_a, int transpose_b, int m, int n, int k,
                             float alpha, const void* a, int lda, const void* b, int ldb, float beta,
                             float* c, int ldc);
+int MKL_Set_Num_Threads_Local(int threads);
 }
 
 namespace trainyard::model {
@@ -76,6 +77,9 @@ at::Tensor AtenProduct(Product product, const at::Tensor& a, const at::Tensor& b
 }
 
 }  // namespace
+
+OneProductThread::OneProductThread() : before_(MKL_Set_Num_Threads_Local(1)) {}
+OneProductThread::~OneProductThread() { MKL_Set_Num_Threads_Local(before_); }
 
 at::ScalarType WideType(at::ScalarType type) { return type == at::kDouble ? type : at::kFloat; }
 

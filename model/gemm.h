@@ -46,6 +46,19 @@ void MultiplyRaw(const RawProduct& shape, const double* a, const double* b, doub
 void MultiplyRaw(const RawProduct& shape, const float* a, const float* b, float* out);
 void MultiplyRaw(const RawProduct& shape, const at::BFloat16* a, const at::BFloat16* b, float* out);
 
+// While it lives, products of this thread run on this thread alone. For use inside parallel
+// regions.
+class OneProductThread {
+ public:
+  OneProductThread();
+  ~OneProductThread();
+  OneProductThread(const OneProductThread&) = delete;
+  OneProductThread& operator=(const OneProductThread&) = delete;
+
+ private:
+  const int before_;
+};
+
 // Whether bfloat16 products run on matrix tiles (Intel AMX).
 bool HasBf16Tiles();
 

@@ -23,10 +23,11 @@ struct CrossEntropyRows {
   double z_loss = 0.0;
 };
 
-// Sum over rows of weight * (logsumexp - logit[target] + z_loss * logsumexp^2).
+// Sum over rows of weight * (logsumexp - logit[target] + z_loss * logsumexp^2). The logits are
+// overwritten.
 at::Tensor CrossEntropyOfLogits(const at::Tensor& logits_CV, const CrossEntropyRows& rows);
 
-// The same; `grad_CV` becomes the sum's gradient in `type`. The logits are overwritten.
+// The same; `grad_CV` becomes the sum's gradient in `type`.
 at::Tensor CrossEntropyWithGradient(const at::Tensor& logits_CV, const CrossEntropyRows& rows,
                                     at::ScalarType type, at::Tensor* grad_CV);
 

@@ -1,7 +1,7 @@
 """Models, losses and gradients against transformers and PyTorch.
 
-Oracles: transformers' models in fp32 and float64 (their RMSNorm is patched to stay in float64), losses
-written out in plain PyTorch.
+Oracles: transformers' models in fp32 and float64 (their RMSNorm is patched to stay in float64),
+losses written out in plain PyTorch.
 """
 
 import os
@@ -133,14 +133,14 @@ class ModelParityTest(unittest.TestCase):
         inputs["targets"] = (inputs["token_ids"] * 7 + 3) % VOCABULARY
         inputs["weights"] = weights
         inputs["z_loss"] = torch.tensor(1e-3, dtype=torch.float64)
-        results = self.drive("lm", model, inputs, "float64" if dtype == torch.float64 else "float32")
+        exact = dtype == torch.float64
+        results = self.drive("lm", model, inputs, "float64" if exact else "float32")
         model = model.to(dtype)
         logits = oracle_logits(model, inputs)
         losses = torch.nn.functional.cross_entropy(logits, inputs["targets"], reduction="none")
         losses = losses + 1e-3 * logits.logsumexp(1).square()
         loss = (losses * weights.to(dtype)).sum()
         loss.backward()
-        exact = dtype == torch.float64
         self.assert_close(results["logits"][:len(logits)], logits.detach(), 1e-9 if exact else 1e-4,
                           "logits")
         self.assert_close(results["loss"], loss.detach(), 1e-9 if exact else 1e-5, "loss")
