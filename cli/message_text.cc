@@ -55,8 +55,8 @@ OrderedJson ValueToJson(const Message& message, const FieldDescriptor& field, in
       return absl::AsciiStrToLower(
           (one ? r.GetEnum(message, &field) : r.GetRepeatedEnum(message, &field, index))->name());
     case FieldDescriptor::CPPTYPE_STRING:
-      return TextToJson(field, one ? r.GetString(message, &field)
-                                   : r.GetRepeatedString(message, &field, index));
+      return TextToJson(
+          field, one ? r.GetString(message, &field) : r.GetRepeatedString(message, &field, index));
     case FieldDescriptor::CPPTYPE_MESSAGE:
       return MessageToJson(one ? r.GetMessage(message, &field)
                                : r.GetRepeatedMessage(message, &field, index));

@@ -21,9 +21,9 @@ absl::StatusOr<YAML::Node> LoadOneDocument(const std::string& text, const std::s
         absl::StrCat(file, ": is empty; see examples/specs for one file of each kind"));
   }
   if (documents.size() > 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        file, ": holds ", documents.size(),
-        " documents; submit one file per job, or one pipeline with `stages`"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(file, ": holds ", documents.size(),
+                     " documents; submit one file per job, or one pipeline with `stages`"));
   }
   return documents[0];
 }

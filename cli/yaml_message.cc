@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/ids.h"
 
@@ -39,9 +40,10 @@ std::string Kind(const YAML::Node& node) {
 
 // "2GiB" -> 2147483648. False when it is no such number.
 bool ParseBytes(absl::string_view text, int64_t* bytes) {
-  static const std::map<std::string, int64_t> kUnits = {
-      {"KiB", int64_t{1} << 10}, {"MiB", int64_t{1} << 20}, {"GiB", int64_t{1} << 30},
-      {"TiB", int64_t{1} << 40}};
+  static const std::map<std::string, int64_t> kUnits = {{"KiB", int64_t{1} << 10},
+                                                        {"MiB", int64_t{1} << 20},
+                                                        {"GiB", int64_t{1} << 30},
+                                                        {"TiB", int64_t{1} << 40}};
   for (const auto& [unit, factor] : kUnits) {
     if (!absl::EndsWith(text, unit)) continue;
     double count = 0;
@@ -118,9 +120,9 @@ class Conversion {
     std::vector<std::string> known;
     for (int i = 0; i < type.field_count(); ++i) known.push_back(type.field(i)->name());
     const std::string nearest = NearestName(name, known);
-    const std::string remedy =
-        nearest.empty() ? absl::StrCat("fields there: ", absl::StrJoin(known, ", "))
-                        : absl::StrCat("did you mean \"", nearest, "\"?");
+    const std::string remedy = nearest.empty()
+                                   ? absl::StrCat("fields there: ", absl::StrJoin(known, ", "))
+                                   : absl::StrCat("did you mean \"", nearest, "\"?");
     Problem(key, ChildPath(path, name),
             absl::StrCat("unknown field \"", name, "\"",
                          path.empty() ? "" : absl::StrCat(" in ", path), " (", remedy, ")"));
@@ -159,8 +161,7 @@ class Conversion {
         continue;
       }
       Message* added = message->GetReflection()->AddMessage(message, &field);
-      added->GetReflection()->SetString(
-          added, added->GetDescriptor()->FindFieldByName("key"), key);
+      added->GetReflection()->SetString(added, added->GetDescriptor()->FindFieldByName("key"), key);
       FillField(entry.second, child, value, added);
     }
   }
@@ -188,8 +189,7 @@ class Conversion {
     if (!node.IsScalar()) return Wrong(node, path, TypeName(field), Kind(node));
     switch (field.cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING:
-        return Store(field, node.Scalar(), message, &Reflection::SetString,
-                     &Reflection::AddString);
+        return Store(field, node.Scalar(), message, &Reflection::SetString, &Reflection::AddString);
       case FieldDescriptor::CPPTYPE_BOOL:
         return SetBool(node, path, field, message);
       case FieldDescriptor::CPPTYPE_ENUM:
@@ -204,12 +204,17 @@ class Conversion {
 
   static std::string TypeName(const FieldDescriptor& field) {
     switch (field.cpp_type()) {
-      case FieldDescriptor::CPPTYPE_STRING: return "a text";
-      case FieldDescriptor::CPPTYPE_BOOL: return "true or false";
-      case FieldDescriptor::CPPTYPE_ENUM: return "one word";
+      case FieldDescriptor::CPPTYPE_STRING:
+        return "a text";
+      case FieldDescriptor::CPPTYPE_BOOL:
+        return "true or false";
+      case FieldDescriptor::CPPTYPE_ENUM:
+        return "one word";
       case FieldDescriptor::CPPTYPE_DOUBLE:
-      case FieldDescriptor::CPPTYPE_FLOAT: return "a number";
-      default: return "a whole number";
+      case FieldDescriptor::CPPTYPE_FLOAT:
+        return "a number";
+      default:
+        return "a whole number";
     }
   }
 
@@ -327,7 +332,9 @@ absl::Status ApplyOverride(absl::string_view assignment, YAML::Node root, YamlOr
   } catch (const YAML::Exception& error) {
     return absl::InvalidArgumentError(absl::StrCat("--set ", assignment, ": ", error.what()));
   }
-  const std::vector<std::string> steps = absl::StrSplit(parts.first, '.');
+  // stages[0].seed is stages.0.seed.
+  const std::vector<std::string> steps =
+      absl::StrSplit(absl::StrReplaceAll(parts.first, {{"[", "."}, {"]", ""}}), '.');
   std::string path;
   YAML::Node at = root;
   for (size_t i = 0; i < steps.size(); ++i) {

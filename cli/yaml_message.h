@@ -34,8 +34,9 @@ absl::Status YamlToMessage(const YAML::Node& node, const YamlOrigin& origin,
                            google::protobuf::Message* message);
 
 // Replaces or adds one value: `assignment` is "a.b.c=VALUE", VALUE in YAML. An element of a list is
-// named by its index or by its "name" field: "stages.sft.sft.loop.steps=10". Adds the canonical path
-// to origin->overridden. InvalidArgument when the text has no '=' or names no such element.
+// named by its index or by its "name" field: "stages[0].seed=2", "stages.sft.sft.loop.steps=10".
+// Adds the canonical path to origin->overridden. InvalidArgument when the text has no '=' or names
+// no such element.
 absl::Status ApplyOverride(absl::string_view assignment, YAML::Node root, YamlOrigin* origin);
 
 }  // namespace trainyard::cli

@@ -30,9 +30,10 @@ class ShipReactor final : public grpc::ServerBidiReactor<v1::LogShipment, v1::Lo
     if (shipment_.data().size() > kMaxPieceBytes) {
       return Finish(rpc::ToGrpc(absl::InvalidArgumentError("a piece has at most 1 MiB")));
     }
-    LogPiece piece{{shipment_.job_id(), shipment_.attempt(), shipment_.task(),
-                    shipment_.task_uid()},
-                   shipment_.offset(), std::move(*shipment_.mutable_data())};
+    LogPiece piece{
+        {shipment_.job_id(), shipment_.attempt(), shipment_.task(), shipment_.task_uid()},
+        shipment_.offset(),
+        std::move(*shipment_.mutable_data())};
     // The stream has one operation at a time, so this object lives until the piece is answered.
     logs_.Append(std::move(piece), [this](absl::StatusOr<int64_t> kept) {
       if (!kept.ok()) return Finish(rpc::ToGrpc(kept.status()));

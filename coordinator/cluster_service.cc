@@ -40,7 +40,8 @@ grpc::ServerUnaryReactor* ClusterService::DrainNode(grpc::CallbackServerContext*
   return DecideCall(
       parts_, context,
       [&](CallId call) {
-        coordinator::DrainNode event{.call = call, .principal = kPrincipal, .node = request->node()};
+        coordinator::DrainNode event{
+            .call = call, .principal = kPrincipal, .node = request->node()};
         if (request->deadline_seconds() > 0) {
           event.deadline = absl::Seconds(request->deadline_seconds());
         }

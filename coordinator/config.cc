@@ -78,11 +78,11 @@ absl::Status ReadConfigFile(const std::string& path, Config* config) {
     const auto setter = setters.find(name);
     if (setter == setters.end()) {
       const std::string nearest = NearestName(name, names);
-      return absl::InvalidArgumentError(absl::StrCat(
-          where, "unknown field \"", name, "\" (",
-          nearest.empty() ? absl::StrCat("fields: ", absl::StrJoin(names, ", "))
-                          : absl::StrCat("did you mean \"", nearest, "\"?"),
-          ")"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(where, "unknown field \"", name, "\" (",
+                       nearest.empty() ? absl::StrCat("fields: ", absl::StrJoin(names, ", "))
+                                       : absl::StrCat("did you mean \"", nearest, "\"?"),
+                       ")"));
     }
     if (!entry.second.IsScalar() || !setter->second(entry.second.Scalar())) {
       return absl::InvalidArgumentError(absl::StrCat(where, name, " has a value of another type"));

@@ -52,8 +52,7 @@ void CoreLoop::Run() {
     std::deque<Item> items;
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(this, &CoreLoop::ItemOrStopping),
-                              next_tick - Now());
+      mutex_.AwaitWithTimeout(absl::Condition(this, &CoreLoop::ItemOrStopping), next_tick - Now());
       if (items_.empty() && stopping_) return;
       items.swap(items_);
     }
@@ -78,9 +77,8 @@ void CoreLoop::Decide(const Event& event) {
   if (decision->batch != nullptr) parts_.store.Write(decision->batch);
   parts_.outbox.Immediate(*decision);
   if (decision->batch == nullptr && decision->orders.empty() && decision->replies.empty()) return;
-  parts_.gate.Push(decision->revision, [&outbox = parts_.outbox, decision] {
-    outbox.Durable(*decision);
-  });
+  parts_.gate.Push(decision->revision,
+                   [&outbox = parts_.outbox, decision] { outbox.Durable(*decision); });
 }
 
 void CoreLoop::NoteStoreCondition() {

@@ -43,8 +43,8 @@ class Page final : public HttpPage {
       port_ = address.port;
     }
     if (port_ <= 0) {
-      return absl::UnavailableError(absl::StrCat(
-          "can not listen on ", options_.listen, " for HTTP; is another program there?"));
+      return absl::UnavailableError(absl::StrCat("can not listen on ", options_.listen,
+                                                 " for HTTP; is another program there?"));
     }
     thread_ = std::thread([this] { server_.listen_after_bind(); });
     // stop() before the loop runs would be forgotten by it.

@@ -20,8 +20,8 @@ namespace trainyard::coordinator {
 // One job as it stands.
 struct JobView {
   JobRecord job;
-  std::optional<AttemptRecord> attempt;  // the current one
-  std::map<uint64_t, TaskRecord> tasks;  // of the current attempt
+  std::optional<AttemptRecord> attempt;   // the current one
+  std::map<uint64_t, TaskRecord> tasks;   // of the current attempt
   std::map<uint64_t, Progress> progress;  // by task_uid
   std::map<std::string, double> metrics;  // latest of the task that speaks for the job
   // Task that speaks for the job: its controller, else index 0 of trainer or learner. 0 = none.

@@ -16,9 +16,9 @@
 namespace trainyard::coordinator {
 namespace {
 
-constexpr JobState kStates[] = {JobState::kBlocked,   JobState::kQueued, JobState::kActive,
-                                JobState::kPaused,    JobState::kSucceeded,
-                                JobState::kFailed,    JobState::kCancelled};
+constexpr JobState kStates[] = {JobState::kBlocked,  JobState::kQueued,    JobState::kActive,
+                                JobState::kPaused,   JobState::kSucceeded, JobState::kFailed,
+                                JobState::kCancelled};
 
 absl::Status Bad(absl::string_view term, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("filter term \"", term, "\": ", why));

@@ -7,10 +7,10 @@
 #include "base/ids.h"
 #include "base/status.h"
 #include "coordinator/job_filter.h"
+#include "coordinator/log_stream.h"
 #include "coordinator/submission.h"
 #include "coordinator/watch_stream.h"
 #include "coordinator/wire.h"
-#include "coordinator/log_stream.h"
 
 namespace trainyard::coordinator {
 namespace {
@@ -48,9 +48,8 @@ grpc::ServerUnaryReactor* Explain(const ServiceParts& parts, grpc::CallbackServe
     const bool asked = parts.loop.Query([=](const Core& core, absl::Time) {
       return [=, explanation = core.Explain(response->id())] {
         if (explanation.ok() && !explanation->message.empty()) {
-          response->set_reason(absl::StrCat(explanation->message,
-                                            explanation->remedy.empty() ? "" : "; ",
-                                            explanation->remedy));
+          response->set_reason(absl::StrCat(
+              explanation->message, explanation->remedy.empty() ? "" : "; ", explanation->remedy));
         }
         Finish(context, reactor, explanation.status());
       };
@@ -92,8 +91,7 @@ grpc::ServerUnaryReactor* JobService::SubmitPipeline(grpc::CallbackServerContext
 }
 
 grpc::ServerUnaryReactor* JobService::GetJob(grpc::CallbackServerContext* context,
-                                             const v1::GetJobRequest* request,
-                                             v1::Job* response) {
+                                             const v1::GetJobRequest* request, v1::Job* response) {
   if (request->explain()) return Explain(parts_, context, request->job(), response);
   return ReadCall(parts_, context, [this, request, response]() -> absl::Status {
     TY_ASSIGN_OR_RETURN(*response, ReadJob(parts_, request->job()));
@@ -119,9 +117,9 @@ grpc::ServerUnaryReactor* JobService::ListJobs(grpc::CallbackServerContext* cont
                                                v1::ListJobsResponse* response) {
   return ReadCall(parts_, context, [this, request, response]() -> absl::Status {
     TY_ASSIGN_OR_RETURN(const JobFilter filter, ParseJobFilter(request->filter()));
-    TY_ASSIGN_OR_RETURN(const JobPage page,
-                        parts_.store.ListJobs(filter, {PageSize(request->page_size()),
-                                                       request->page_token()}));
+    TY_ASSIGN_OR_RETURN(
+        const JobPage page,
+        parts_.store.ListJobs(filter, {PageSize(request->page_size()), request->page_token()}));
     for (const JobRecord& record : page.jobs) {
       const auto view = parts_.board.Find(record.id);
       *response->add_jobs() = view.has_value() ? ToWire(*view) : ToWire(record);
@@ -169,9 +167,9 @@ grpc::ServerUnaryReactor* JobService::ListEvents(grpc::CallbackServerContext* co
       TY_ASSIGN_OR_RETURN(const JobRecord record, parts_.store.FindJob(request->job()));
       job = record.id;
     }
-    TY_ASSIGN_OR_RETURN(const EventPage page,
-                        parts_.store.EventsSince(request->after_revision(), job,
-                                                 PageSize(request->page_size())));
+    TY_ASSIGN_OR_RETURN(
+        const EventPage page,
+        parts_.store.EventsSince(request->after_revision(), job, PageSize(request->page_size())));
     for (const EventRow& event : page.events) *response->add_events() = ToWire(event);
     return absl::OkStatus();
   });
@@ -191,8 +189,7 @@ grpc::ServerUnaryReactor* JobService::Change(grpc::CallbackServerContext* contex
 }
 
 grpc::ServerUnaryReactor* JobService::Change(grpc::CallbackServerContext* context,
-                                             const ChangePipeline& change,
-                                             v1::Pipeline* response) {
+                                             const ChangePipeline& change, v1::Pipeline* response) {
   return DecideCall(
       parts_, context,
       [&](CallId call) {
@@ -207,8 +204,10 @@ grpc::ServerUnaryReactor* JobService::Change(grpc::CallbackServerContext* contex
 grpc::ServerUnaryReactor* JobService::CancelJob(grpc::CallbackServerContext* context,
                                                 const v1::CancelJobRequest* request,
                                                 v1::Job* response) {
-  return Change(context, ChangeJob{.verb = JobVerb::kCancel, .job = request->job(),
-                                   .reason = request->reason()}, response);
+  return Change(
+      context,
+      ChangeJob{.verb = JobVerb::kCancel, .job = request->job(), .reason = request->reason()},
+      response);
 }
 
 grpc::ServerUnaryReactor* JobService::PauseJob(grpc::CallbackServerContext* context,
@@ -232,15 +231,18 @@ grpc::ServerUnaryReactor* JobService::RetryJob(grpc::CallbackServerContext* cont
 grpc::ServerUnaryReactor* JobService::CancelPipeline(grpc::CallbackServerContext* context,
                                                      const v1::CancelPipelineRequest* request,
                                                      v1::Pipeline* response) {
-  return Change(context, ChangePipeline{.verb = JobVerb::kCancel, .pipeline = request->pipeline(),
-                                        .reason = request->reason()}, response);
+  return Change(
+      context,
+      ChangePipeline{
+          .verb = JobVerb::kCancel, .pipeline = request->pipeline(), .reason = request->reason()},
+      response);
 }
 
 grpc::ServerUnaryReactor* JobService::RetryPipeline(grpc::CallbackServerContext* context,
                                                     const v1::RetryPipelineRequest* request,
                                                     v1::Pipeline* response) {
-  return Change(context,
-                ChangePipeline{.verb = JobVerb::kRetry, .pipeline = request->pipeline()}, response);
+  return Change(context, ChangePipeline{.verb = JobVerb::kRetry, .pipeline = request->pipeline()},
+                response);
 }
 
 grpc::ServerUnaryReactor* JobService::ScaleJob(grpc::CallbackServerContext* context,

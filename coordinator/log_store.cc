@@ -95,9 +95,7 @@ absl::Status ValidateStream(const LogStream& stream) {
 }  // namespace
 
 LogStore::LogStore(LogStoreOptions options)
-    : options_(std::move(options)),
-      queue_(options_.queue_capacity),
-      thread_([this] { Run(); }) {}
+    : options_(std::move(options)), queue_(options_.queue_capacity), thread_([this] { Run(); }) {}
 
 LogStore::~LogStore() {
   queue_.Close();
@@ -135,8 +133,8 @@ absl::StatusOr<int64_t> LogStore::Write(const LogPiece& piece) const {
   // A gap (the agent dropped bytes) begins a new segment; an overlap was sent again.
   const int64_t begin = std::max(end, piece.offset);
   bytes.remove_prefix(begin - piece.offset);
-  const bool fits = !segments.empty() && begin == end &&
-                    segments.rbegin()->second < options_.segment_bytes;
+  const bool fits =
+      !segments.empty() && begin == end && segments.rbegin()->second < options_.segment_bytes;
   const int64_t segment = fits ? segments.rbegin()->first : begin;
   TY_RETURN_IF_ERROR(AppendDurably(SegmentPath(directory, segment), bytes));
   segments[segment] += bytes.size();

@@ -47,8 +47,8 @@ struct LogStoreOptions {
 // One writer thread; reads on the caller's. Thread-safe.
 //
 // A stream is a directory JOB/ATTEMPT/ROLE-INDEX.UID of files named by the offset of their first
-// byte. When a stream grows over its cap the oldest segment goes; a reader finds a line that says so
-// in its place.
+// byte. When a stream grows over its cap the oldest segment goes; a reader finds a line that says
+// so in its place.
 class LogStore {
  public:
   explicit LogStore(LogStoreOptions options);
@@ -66,8 +66,8 @@ class LogStore {
   // Streams of an attempt by role, index and task_uid.
   absl::StatusOr<std::vector<LogStream>> Streams(const std::string& job_id, int attempt) const;
 
-  // At most `max_bytes` from `offset` on; the slice's own offset is larger where older bytes are gone
-  // (its first line says so). Empty bytes: nothing there yet.
+  // At most `max_bytes` from `offset` on; the slice's own offset is larger where older bytes are
+  // gone (its first line says so). Empty bytes: nothing there yet.
   absl::StatusOr<LogSlice> Read(const LogStream& stream, int64_t offset, int64_t max_bytes) const;
 
  private:

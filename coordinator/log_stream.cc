@@ -57,9 +57,8 @@ class LogState : public std::enable_shared_from_this<LogState> {
     TY_ASSIGN_OR_RETURN(const v1::Job job, ReadJob(parts_, request_.job()));
     if (job_id_.empty()) job_id_ = job.id();
     // Read before the files: what was printed before the end is then found.
-    const bool over =
-        IsTerminal(static_cast<JobState>(job.state())) &&
-        parts_.clock.Now() - absl::FromUnixMicros(job.ended_at_us()) > kLastLines;
+    const bool over = IsTerminal(static_cast<JobState>(job.state())) &&
+                      parts_.clock.Now() - absl::FromUnixMicros(job.ended_at_us()) > kLastLines;
     const int attempt = request_.attempt() > 0 ? request_.attempt() : job.attempt();
     TY_ASSIGN_OR_RETURN(const auto streams, parts_.logs.Streams(job_id_, attempt));
     bool sent = false;

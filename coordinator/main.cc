@@ -27,7 +27,8 @@ void AddOptions(CLI::App& app, Config* config) {
   app.add_option("--advertise", config->advertise, "host that agents reach it under");
   app.add_option("--http", config->http, "address of /healthz and /metrics; empty: none")
       ->capture_default_str();
-  app.add_option("--address-file", config->address_file, "write the gRPC address here once it serves");
+  app.add_option("--address-file", config->address_file,
+                 "write the gRPC address here once it serves");
   app.add_option("--http-address-file", config->http_address_file,
                  "write the HTTP address here once it serves");
   app.add_option("--log-level", config->log_level, "trace, debug, info, warn or error")
@@ -76,9 +77,10 @@ int Main(int argc, char** argv) {
   BlockStopSignals();
   Config config;
   std::string file;
-  CLI::App app("The durable job service and scheduler of a Trainyard cluster.\n"
-               "Example: trainyard-coordinator --state-dir /var/lib/trainyard "
-               "--listen 127.0.0.1:7433");
+  CLI::App app(
+      "The durable job service and scheduler of a Trainyard cluster.\n"
+      "Example: trainyard-coordinator --state-dir /var/lib/trainyard "
+      "--listen 127.0.0.1:7433");
   app.set_version_flag("--version", kVersion);
   // The file first, so that flags win.
   CLI::App first;

@@ -151,8 +151,9 @@ class SqliteMetricsStore : public MetricsStore {
     if (count.Step() != SQLITE_ROW) return reader_->Failure("metrics");
     const int64_t total = count.Int(0);
     const int64_t stride = std::max<int64_t>(1, (total + max_points - 1) / max_points);
-    Statement select(*reader_, "SELECT step, time_us, packed FROM points "
-                               "WHERE job = ? AND step > ? ORDER BY step");
+    Statement select(*reader_,
+                     "SELECT step, time_us, packed FROM points "
+                     "WHERE job = ? AND step > ? ORDER BY step");
     select.Bind(1, job_id);
     select.Bind(2, after_step);
     std::vector<MetricPoint> points;
@@ -266,16 +267,17 @@ class SqliteMetricsStore : public MetricsStore {
     for (;;) {
       TY_ASSIGN_OR_RETURN(const int64_t size, UsedBytes());
       if (size <= options_.max_size_bytes) return absl::OkStatus();
-      TY_RETURN_IF_ERROR(writer_->Run(
-          "DELETE FROM points WHERE job = (SELECT job FROM points GROUP BY job "
-          "ORDER BY max(time_us) LIMIT 1)"));
+      TY_RETURN_IF_ERROR(
+          writer_->Run("DELETE FROM points WHERE job = (SELECT job FROM points GROUP BY job "
+                       "ORDER BY max(time_us) LIMIT 1)"));
       if (sqlite3_changes(writer_->get()) == 0) return absl::OkStatus();
     }
   }
 
   absl::StatusOr<int64_t> UsedBytes() {
-    Statement pages(*writer_, "SELECT (page_count - freelist_count) * page_size FROM "
-                              "pragma_page_count, pragma_freelist_count, pragma_page_size");
+    Statement pages(*writer_,
+                    "SELECT (page_count - freelist_count) * page_size FROM "
+                    "pragma_page_count, pragma_freelist_count, pragma_page_size");
     if (pages.Step() != SQLITE_ROW) return writer_->Failure("metrics");
     return pages.Int(0);
   }

@@ -32,8 +32,8 @@ struct MetricsStoreOptions {
   size_t queue_capacity = 65536;
 };
 
-// SQLite, synchronous=NORMAL, one packed row per job and step: a power cut may take the last second,
-// kill -9 nothing that was written. Thread-safe.
+// SQLite, synchronous=NORMAL, one packed row per job and step: a power cut may take the last
+// second, kill -9 nothing that was written. Thread-safe.
 class MetricsStore {
  public:
   static absl::StatusOr<std::unique_ptr<MetricsStore>> Open(MetricsStoreOptions options,

@@ -75,8 +75,8 @@ class Whole final : public Coordinator {
 
  private:
   ServiceParts Parts() {
-    return {clock_, *store_, *gate_, loop_, courier_, calls_, sessions_, board_, watches_, reads_,
-            *metrics_, logs_};
+    return {clock_,    *store_, *gate_,   loop_,  courier_,  calls_,
+            sessions_, board_,  watches_, reads_, *metrics_, logs_};
   }
 
   std::string MetricsText() const {

@@ -19,9 +19,9 @@ namespace trainyard::coordinator {
 // elsewhere, what is decided made durable, files closed.
 class Coordinator {
  public:
-  // Opens the state directory (locked against a second coordinator) and serves. `on_failure` is told
-  // once when the store can not write any more: nothing is acknowledged after that and the process
-  // must end. Errors as OpenSqliteStore; Unavailable names an address that is taken.
+  // Opens the state directory (locked against a second coordinator) and serves. `on_failure` is
+  // told once when the store can not write any more: nothing is acknowledged after that and the
+  // process must end. Errors as OpenSqliteStore; Unavailable names an address that is taken.
   static absl::StatusOr<std::unique_ptr<Coordinator>> Start(
       const Config& config, const CoreOptions& core, const Clock& clock,
       std::function<void(absl::Status)> on_failure);

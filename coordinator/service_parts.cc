@@ -13,10 +13,13 @@ constexpr absl::Duration kRetryAfter = absl::Seconds(1);
 
 std::string RemedyFor(const absl::Status& status) {
   switch (status.code()) {
-    case absl::StatusCode::kNotFound: return "trainyard list shows what there is";
+    case absl::StatusCode::kNotFound:
+      return "trainyard list shows what there is";
     case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kUnavailable: return "try again in a moment";
-    default: return "";
+    case absl::StatusCode::kUnavailable:
+      return "try again in a moment";
+    default:
+      return "";
   }
 }
 
@@ -56,13 +59,11 @@ grpc::ServerUnaryReactor* DecideCall(const ServiceParts& parts,
   return reactor;
 }
 
-grpc::ServerUnaryReactor* ReadCall(const ServiceParts& parts,
-                                   grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* ReadCall(const ServiceParts& parts, grpc::CallbackServerContext* context,
                                    std::function<absl::Status()> read) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const bool queued = parts.reads.Post([context, reactor, read = std::move(read)] {
-    Finish(context, reactor, read());
-  });
+  const bool queued = parts.reads.Post(
+      [context, reactor, read = std::move(read)] { Finish(context, reactor, read()); });
   if (!queued) Finish(context, reactor, Overloaded());
   return reactor;
 }

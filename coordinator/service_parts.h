@@ -46,16 +46,15 @@ inline constexpr char kPrincipal[] = "anonymous";
 void Finish(grpc::CallbackServerContext* context, grpc::ServerUnaryReactor* reactor,
             const absl::Status& status);
 
-// A unary call that the core decides: `make` is given the call's number, `answer` fills the response
-// from a good reply.
+// A unary call that the core decides: `make` is given the call's number, `answer` fills the
+// response from a good reply.
 grpc::ServerUnaryReactor* DecideCall(const ServiceParts& parts,
                                      grpc::CallbackServerContext* context,
                                      const std::function<Event(CallId)>& make,
                                      std::function<void(const Reply&)> answer);
 
 // A unary call that `read` answers on a thread that may block.
-grpc::ServerUnaryReactor* ReadCall(const ServiceParts& parts,
-                                   grpc::CallbackServerContext* context,
+grpc::ServerUnaryReactor* ReadCall(const ServiceParts& parts, grpc::CallbackServerContext* context,
                                    std::function<absl::Status()> read);
 
 // A unary call that is over already.

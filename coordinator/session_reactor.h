@@ -1,5 +1,5 @@
-// The stream of an agent or a task as the coordinator sees it: messages become events, orders become
-// messages.
+// The stream of an agent or a task as the coordinator sees it: messages become events, orders
+// become messages.
 
 #ifndef TRAINYARD_COORDINATOR_SESSION_REACTOR_H_
 #define TRAINYARD_COORDINATOR_SESSION_REACTOR_H_

@@ -16,8 +16,8 @@ namespace trainyard::coordinator {
 class SessionSink {
  public:
   virtual ~SessionSink() = default;
-  // Sends the order, or ends the stream with a CloseSession's status. A stream that does not keep up
-  // is ended: its peer connects again and gets the whole level.
+  // Sends the order, or ends the stream with a CloseSession's status. A stream that does not keep
+  // up is ended: its peer connects again and gets the whole level.
   virtual void Send(const Order& order) = 0;
   // Ends the stream now.
   virtual void Close(const absl::Status& status) = 0;

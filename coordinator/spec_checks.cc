@@ -52,16 +52,18 @@ void SpecChecks::OneOf(absl::string_view field, const std::string& value,
                        const std::vector<std::string>& allowed) {
   if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return;
   const std::string nearest = NearestName(value, allowed);
-  Violation(field, absl::StrCat("is \"", value, "\", must be one of ", absl::StrJoin(allowed, ", "),
-                                nearest.empty() ? "" : absl::StrCat(" (did you mean ", nearest, "?)")));
+  Violation(field,
+            absl::StrCat("is \"", value, "\", must be one of ", absl::StrJoin(allowed, ", "),
+                         nearest.empty() ? "" : absl::StrCat(" (did you mean ", nearest, "?)")));
 }
 
 void SpecChecks::RootUri(absl::string_view field, const std::string& uri) {
   absl::string_view rest = uri;
   if (!absl::ConsumePrefix(&rest, "root://")) {
-    return Violation(field, absl::StrCat("is \"", uri,
-                                         "\", must be root://NAME/relative/path with a root that the "
-                                         "operator declared on the agents"));
+    return Violation(field,
+                     absl::StrCat("is \"", uri,
+                                  "\", must be root://NAME/relative/path with a root that the "
+                                  "operator declared on the agents"));
   }
   const std::vector<std::string> parts = absl::StrSplit(rest, '/');
   if (!ValidateName("root", parts[0]).ok()) {
@@ -74,8 +76,9 @@ void SpecChecks::RootUri(absl::string_view field, const std::string& uri) {
   for (size_t i = 1; i < parts.size(); ++i) {
     if (parts[i].empty() || parts[i] == "." || parts[i] == ".." ||
         absl::StrContains(parts[i], '\0')) {
-      return Violation(field, absl::StrCat("is \"", uri,
-                                           "\"; the path may not have empty, \".\" or \"..\" parts"));
+      return Violation(
+          field,
+          absl::StrCat("is \"", uri, "\"; the path may not have empty, \".\" or \"..\" parts"));
     }
   }
 }

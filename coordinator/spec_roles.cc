@@ -16,15 +16,17 @@ constexpr char kFake[] = "trainyard-fake-task";
 constexpr int64_t kControllerCpuMilli = 100;
 
 RoleRule Controller(const char* binary) {
-  return {.name = "controller", .binary = binary, .fixed_count = 1,
-          .cpu_milli = kControllerCpuMilli};
+  return {
+      .name = "controller", .binary = binary, .fixed_count = 1, .cpu_milli = kControllerCpuMilli};
 }
 
 std::vector<RoleRule> DriverRoles(int models, bool fixed_models, bool reward) {
-  std::vector<RoleRule> rules = {
-      Controller(kEval),
-      {.name = "rollout", .binary = kRollout, .default_count = models,
-       .fixed_count = fixed_models ? models : 0, .elastic = true}};
+  std::vector<RoleRule> rules = {Controller(kEval),
+                                 {.name = "rollout",
+                                  .binary = kRollout,
+                                  .default_count = models,
+                                  .fixed_count = fixed_models ? models : 0,
+                                  .elastic = true}};
   if (reward) rules.push_back({.name = "reward", .binary = kReward, .elastic = true});
   return rules;
 }
@@ -52,7 +54,10 @@ std::vector<RoleRule> RoleRulesOf(const v1::JobSpec& spec) {
       return DriverRoles(std::max(1, spec.eval().models_size()), true, spec.eval().has_reward());
     case v1::JobSpec::kFake:
       return {{.name = "trainer", .binary = kFake},
-              {.name = "controller", .binary = kFake, .default_count = 0, .fixed_count = 1,
+              {.name = "controller",
+               .binary = kFake,
+               .default_count = 0,
+               .fixed_count = 1,
                .cpu_milli = kControllerCpuMilli},
               {.name = "learner", .binary = kFake, .default_count = 0},
               {.name = "rollout", .binary = kFake, .default_count = 0, .elastic = true},

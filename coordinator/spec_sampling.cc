@@ -53,8 +53,9 @@ void ValidateComponent(const v1::RewardComponent& component, SpecChecks checks) 
     case v1::RewardComponent::kAbstention:
       break;
     case v1::RewardComponent::SCORER_NOT_SET:
-      checks.Violation("", "has no scorer; give one of learned, exact_match, regex, length, "
-                           "lexicon, abstention, forbidden_words");
+      checks.Violation("",
+                       "has no scorer; give one of learned, exact_match, regex, length, "
+                       "lexicon, abstention, forbidden_words");
   }
 }
 
@@ -67,8 +68,8 @@ void ValidateReward(const v1::RewardSpec& reward, SpecChecks checks) {
     SpecChecks component = checks.Under("components", i);
     ValidateComponent(reward.components(i), component);
     if (!names.insert(reward.components(i).name()).second) {
-      component.Violation("name", absl::StrCat("\"", reward.components(i).name(),
-                                               "\" is used by two components"));
+      component.Violation(
+          "name", absl::StrCat("\"", reward.components(i).name(), "\" is used by two components"));
     }
   }
   if (!reward.combine().empty()) {
@@ -104,8 +105,8 @@ void ValidatePpoSizes(const v1::PpoSpec& spec, SpecChecks checks) {
 void ValidatePpoObjective(const v1::PpoSpec& spec, SpecChecks checks) {
   checks.Below("clip_ratio", spec.clip_ratio(), 0, 1);
   if (spec.has_dual_clip() && spec.dual_clip() != 0 && !(spec.dual_clip() > 1)) {
-    checks.Violation("dual_clip", absl::StrCat("is ", spec.dual_clip(),
-                                               ", must be more than 1 (or 0 for off)"));
+    checks.Violation("dual_clip",
+                     absl::StrCat("is ", spec.dual_clip(), ", must be more than 1 (or 0 for off)"));
   }
   if (spec.has_value_clip()) checks.AtLeast("value_clip", spec.value_clip(), 0);
   if (spec.has_gamma()) checks.Within("gamma", spec.gamma(), 0, 1);

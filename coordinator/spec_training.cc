@@ -22,12 +22,13 @@ void ValidateModel(const v1::ModelSpec& model, SpecChecks checks) {
   checks.Below("norm_eps", model.norm_eps(), 0, 1);
   checks.AtLeast("init_std", model.init_std(), 0);
   if (model.heads() > 0 && model.hidden_size() % model.heads() != 0) {
-    checks.Violation("heads", absl::StrCat("is ", model.heads(), " and does not divide hidden_size ",
-                                           model.hidden_size()));
+    checks.Violation("heads",
+                     absl::StrCat("is ", model.heads(), " and does not divide hidden_size ",
+                                  model.hidden_size()));
   }
   if (model.kv_heads() > 0 && model.heads() % model.kv_heads() != 0) {
-    checks.Violation("kv_heads", absl::StrCat("is ", model.kv_heads(), " and does not divide heads ",
-                                              model.heads()));
+    checks.Violation("kv_heads", absl::StrCat("is ", model.kv_heads(),
+                                              " and does not divide heads ", model.heads()));
   }
   if (model.dropout() != 0) {
     checks.Violation("dropout", "must be left out: there is no dropout");
@@ -77,8 +78,8 @@ void ValidateChatTemplate(const v1::ChatTemplate& chat_template, SpecChecks chec
     checks.Violation("roles", "are only for the template \"custom\"");
   }
   for (int i = 0; i < chat_template.roles_size(); ++i) {
-    checks.Under("roles", i).OneOf("role", chat_template.roles(i).role(),
-                                   {"system", "user", "assistant"});
+    checks.Under("roles", i)
+        .OneOf("role", chat_template.roles(i).role(), {"system", "user", "assistant"});
   }
 }
 
@@ -86,7 +87,8 @@ void ValidateData(const v1::DataSpec& data, SpecChecks checks) {
   if (data.train().empty()) {
     checks.Violation("train", "is empty; name at least one file");
   }
-  for (int i = 0; i < data.train_size(); ++i) ValidateSource(data.train(i), checks.Under("train", i));
+  for (int i = 0; i < data.train_size(); ++i)
+    ValidateSource(data.train(i), checks.Under("train", i));
   for (int i = 0; i < data.validation_size(); ++i) {
     ValidateSource(data.validation(i), checks.Under("validation", i));
   }
@@ -178,14 +180,16 @@ void ValidateRewardModel(const v1::RewardModelSpec& spec, SpecChecks checks) {
 
 void ValidateTokenizer(const v1::TokenizerSpec& spec, SpecChecks checks) {
   if (spec.train().empty()) checks.Violation("train", "is empty; name at least one file");
-  for (int i = 0; i < spec.train_size(); ++i) ValidateSource(spec.train(i), checks.Under("train", i));
+  for (int i = 0; i < spec.train_size(); ++i)
+    ValidateSource(spec.train(i), checks.Under("train", i));
   const std::set<std::string> specials(spec.special_tokens().begin(), spec.special_tokens().end());
   if (specials.size() != static_cast<size_t>(spec.special_tokens_size())) {
     checks.Violation("special_tokens", "name a token twice");
   }
   if (specials.count("") > 0) checks.Violation("special_tokens", "hold an empty token");
   // A byte-level vocabulary holds every byte besides the special tokens.
-  checks.Within("vocab_size", spec.vocab_size(), 256 + static_cast<double>(specials.size()), 1 << 20);
+  checks.Within("vocab_size", spec.vocab_size(), 256 + static_cast<double>(specials.size()),
+                1 << 20);
   checks.AtLeast("min_frequency", spec.min_frequency(), 0);
   const std::pair<const char*, std::string> named[] = {{"end_of_text", spec.end_of_text()},
                                                        {"pad", spec.pad()}};
@@ -198,7 +202,8 @@ void ValidateTokenizer(const v1::TokenizerSpec& spec, SpecChecks checks) {
 
 void ValidateTokenize(const v1::TokenizeSpec& spec, SpecChecks checks) {
   ValidateData(spec.data(), checks.Under("data"));
-  checks.Under("data").File("tokenizer", spec.data().has_tokenizer(), spec.data().tokenizer(), true);
+  checks.Under("data").File("tokenizer", spec.data().has_tokenizer(), spec.data().tokenizer(),
+                            true);
   checks.AtLeast("shard_tokens", spec.shard_tokens(), 0);
 }
 

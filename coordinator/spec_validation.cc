@@ -52,8 +52,8 @@ void ValidateRole(const v1::RoleSpec& role, const std::vector<RoleRule>& rules, 
     checks.Violation("min_count", absl::StrCat("is only for elastic roles; ", role.name(),
                                                " starts whole or not at all"));
   } else if (role.count() > 0 && role.min_count() > role.count()) {
-    checks.Violation("min_count", absl::StrCat("is ", role.min_count(), ", more than count ",
-                                               role.count()));
+    checks.Violation("min_count",
+                     absl::StrCat("is ", role.min_count(), ", more than count ", role.count()));
   }
   checks.Within("threads", role.threads(), 0, 1024);
   ValidateResources(role.resources(), checks.Under("resources"));
@@ -83,18 +83,28 @@ void ValidateFake(const v1::FakeSpec& spec, SpecChecks checks) {
 void ValidateKind(const v1::JobSpec& spec, SpecChecks checks) {
   const SpecChecks at = checks.Under(KindOf(spec));
   switch (spec.kind_case()) {
-    case v1::JobSpec::kPretrain: return ValidatePretrain(spec.pretrain(), at);
-    case v1::JobSpec::kSft: return ValidateSft(spec.sft(), at);
-    case v1::JobSpec::kRewardModel: return ValidateRewardModel(spec.reward_model(), at);
-    case v1::JobSpec::kPpo: return ValidatePpo(spec.ppo(), at);
-    case v1::JobSpec::kTokenizer: return ValidateTokenizer(spec.tokenizer(), at);
-    case v1::JobSpec::kTokenize: return ValidateTokenize(spec.tokenize(), at);
-    case v1::JobSpec::kGenerate: return ValidateGenerate(spec.generate(), at);
-    case v1::JobSpec::kEval: return ValidateEval(spec.eval(), at);
-    case v1::JobSpec::kFake: return ValidateFake(spec.fake(), at);
+    case v1::JobSpec::kPretrain:
+      return ValidatePretrain(spec.pretrain(), at);
+    case v1::JobSpec::kSft:
+      return ValidateSft(spec.sft(), at);
+    case v1::JobSpec::kRewardModel:
+      return ValidateRewardModel(spec.reward_model(), at);
+    case v1::JobSpec::kPpo:
+      return ValidatePpo(spec.ppo(), at);
+    case v1::JobSpec::kTokenizer:
+      return ValidateTokenizer(spec.tokenizer(), at);
+    case v1::JobSpec::kTokenize:
+      return ValidateTokenize(spec.tokenize(), at);
+    case v1::JobSpec::kGenerate:
+      return ValidateGenerate(spec.generate(), at);
+    case v1::JobSpec::kEval:
+      return ValidateEval(spec.eval(), at);
+    case v1::JobSpec::kFake:
+      return ValidateFake(spec.fake(), at);
     case v1::JobSpec::KIND_NOT_SET:
-      checks.Violation("", "the job has no kind; give one of pretrain, sft, reward_model, ppo, "
-                           "tokenizer, tokenize, generate, eval, fake");
+      checks.Violation("",
+                       "the job has no kind; give one of pretrain, sft, reward_model, ppo, "
+                       "tokenizer, tokenize, generate, eval, fake");
   }
 }
 
@@ -117,11 +127,13 @@ void ValidateSpec(const v1::JobSpec& spec, SpecChecks checks) {
     if (spec.after(i).empty()) checks.Under("after", i).Violation("", "is empty; name a job");
   }
   if (spec.labels().size() > kMaxLabels) {
-    checks.Violation("labels", absl::StrCat("are ", spec.labels().size(), ", at most ", kMaxLabels));
+    checks.Violation("labels",
+                     absl::StrCat("are ", spec.labels().size(), ", at most ", kMaxLabels));
   }
   for (const auto& [key, value] : spec.labels()) {
     if (key.empty() || key.size() > 63 || value.size() > 255) {
-      checks.Violation("labels", absl::StrCat("\"", key, "\": a key has 1..63 characters, a value "
+      checks.Violation("labels", absl::StrCat("\"", key,
+                                              "\": a key has 1..63 characters, a value "
                                               "at most 255"));
     }
   }
@@ -143,10 +155,10 @@ void ValidateReferences(const v1::PipelineSpec& spec, SpecChecks checks) {
     for (const ArtifactInput& input : InputsOf(spec.stages(i))) {
       if (absl::StartsWith(input.reference, "jobs/") || stages.count(input.job) > 0) continue;
       const std::string nearest = NearestName(input.job, stages);
-      here.Violation("", absl::StrCat("reads \"", input.reference, "\", but there is no stage \"",
-                                      input.job, "\"",
-                                      nearest.empty() ? "" : absl::StrCat(" (did you mean \"",
-                                                                          nearest, "\"?)")));
+      here.Violation(
+          "",
+          absl::StrCat("reads \"", input.reference, "\", but there is no stage \"", input.job, "\"",
+                       nearest.empty() ? "" : absl::StrCat(" (did you mean \"", nearest, "\"?)")));
     }
     for (const std::string& name : Upstream(spec.stages(i))) {
       if (stages.count(name) > 0) open[spec.stages(i).name()].insert(name);
@@ -172,8 +184,8 @@ void ValidateReferences(const v1::PipelineSpec& spec, SpecChecks checks) {
     if (!waits.empty()) circle.push_back(name);
   }
   if (!circle.empty()) {
-    checks.Violation("stages", absl::StrCat("wait for one another in a circle: ",
-                                            absl::StrJoin(circle, ", ")));
+    checks.Violation(
+        "stages", absl::StrCat("wait for one another in a circle: ", absl::StrJoin(circle, ", ")));
   }
 }
 

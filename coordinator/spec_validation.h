@@ -27,7 +27,8 @@ std::vector<rpc::FieldViolation> ValidatePipeline(const v1::PipelineSpec& spec);
 // SPEC_INVALID.
 absl::Status ViolationsStatus(const std::vector<rpc::FieldViolation>& violations);
 
-// ---- One function per kind (spec_training.cc, spec_sampling.cc); `checks` stands at its field ----
+// ---- One function per kind (spec_training.cc, spec_sampling.cc); `checks` stands at its field
+// ----
 
 void ValidatePretrain(const v1::PretrainSpec& spec, SpecChecks checks);
 void ValidateSft(const v1::SftSpec& spec, SpecChecks checks);

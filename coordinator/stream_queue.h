@@ -14,9 +14,9 @@
 
 namespace trainyard::coordinator {
 
-// Guarded. Owned by the reactor of the stream, which forwards OnWriteDone; after `finish` was called
-// the stream is not touched any more. `write` and `finish` only start an operation of gRPC, they are
-// called with the queue's lock held so that no write can follow a finish.
+// Guarded. Owned by the reactor of the stream, which forwards OnWriteDone; after `finish` was
+// called the stream is not touched any more. `write` and `finish` only start an operation of gRPC,
+// they are called with the queue's lock held so that no write can follow a finish.
 template <typename Message>
 class StreamQueue {
  public:

@@ -34,13 +34,13 @@ absl::Status CheckEnvelope(const std::string& request_id, bool validate_only,
   // A check stores nothing: there is nothing to be known again.
   if ((request_id.empty() && !validate_only) || request_id.size() > kMaxRequestId) {
     return ViolationsStatus(
-        {{"request_id", absl::StrCat("has ", request_id.size(),
-                                     " characters, must have 1..", kMaxRequestId)}});
+        {{"request_id",
+          absl::StrCat("has ", request_id.size(), " characters, must have 1..", kMaxRequestId)}});
   }
   if (spec.ByteSizeLong() > kMaxSpecBytes) {
     return rpc::WithDetail(
-        absl::InvalidArgumentError(absl::StrCat("the spec has ", spec.ByteSizeLong(),
-                                                " bytes, at most ", kMaxSpecBytes)),
+        absl::InvalidArgumentError(
+            absl::StrCat("the spec has ", spec.ByteSizeLong(), " bytes, at most ", kMaxSpecBytes)),
         {.reason = "TOO_LARGE", .remedy = "put word lists and templates into files under a root"});
   }
   return absl::OkStatus();

@@ -58,9 +58,9 @@ grpc::ServerBidiReactor<v1::TaskMessage, v1::CoordinatorToTask>* TaskService::Se
   return new SessionReactor<TaskDialect>(parts_, context, TaskDialect(parts_));
 }
 
-grpc::ServerUnaryReactor* TaskService::CommitCheckpoint(
-    grpc::CallbackServerContext* context, const v1::CommitCheckpointRequest* request,
-    v1::CommitCheckpointResponse* response) {
+grpc::ServerUnaryReactor* TaskService::CommitCheckpoint(grpc::CallbackServerContext* context,
+                                                        const v1::CommitCheckpointRequest* request,
+                                                        v1::CommitCheckpointResponse* response) {
   return DecideCall(
       parts_, context,
       [&](CallId call) {
@@ -90,11 +90,10 @@ grpc::ServerUnaryReactor* TaskService::FinishJob(grpc::CallbackServerContext* co
   return DecideCall(
       parts_, context,
       [&](CallId call) {
-        coordinator::FinishJob event{
-            .call = call,
-            .task = IdentityOf(request->job_id(), request->epoch(), request->task_uid(),
-                               request->secret()),
-            .request_id = request->request_id()};
+        coordinator::FinishJob event{.call = call,
+                                     .task = IdentityOf(request->job_id(), request->epoch(),
+                                                        request->task_uid(), request->secret()),
+                                     .request_id = request->request_id()};
         for (const v1::Artifact& output : request->outputs()) {
           event.outputs.push_back(FromWire(output));
         }

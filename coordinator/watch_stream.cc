@@ -19,9 +19,9 @@ constexpr int kPage = 256;             // jobs read at a time
 constexpr int64_t kMaxBehind = 10000;  // jobs changed since the asked revision
 
 absl::Status TooFar(const std::string& what) {
-  return rpc::WithDetail(absl::OutOfRangeError(what),
-                         {.reason = "REVISION_COMPACTED",
-                          .remedy = "watch again from a snapshot (revision 0)"});
+  return rpc::WithDetail(
+      absl::OutOfRangeError(what),
+      {.reason = "REVISION_COMPACTED", .remedy = "watch again from a snapshot (revision 0)"});
 }
 
 // What the reactor and a read that is under way share: the read may outlive the call.
@@ -93,11 +93,10 @@ class WatchState : public std::enable_shared_from_this<WatchState> {
 
   // Runs on the read pool while the call lives.
   void Read(std::function<void(WatchState&)> read) {
-    const bool queued =
-        parts_.reads.Post([self = shared_from_this(), read = std::move(read)] {
-          absl::MutexLock lock(&self->mutex_);
-          if (!self->detached_) read(*self);
-        });
+    const bool queued = parts_.reads.Post([self = shared_from_this(), read = std::move(read)] {
+      absl::MutexLock lock(&self->mutex_);
+      if (!self->detached_) read(*self);
+    });
     if (!queued) End(Overloaded());
   }
 

@@ -192,8 +192,9 @@ EndReason FromWire(const v1::EndReason& end) {
 }
 
 Progress FromWire(const v1::Progress& progress) {
-  return {progress.phase(),    progress.step(),          progress.total_steps(),
-          progress.tokens_per_second(), progress.headline(), progress.headline_name()};
+  return {progress.phase(),       progress.step(),
+          progress.total_steps(), progress.tokens_per_second(),
+          progress.headline(),    progress.headline_name()};
 }
 
 ArtifactRow FromWire(const v1::Artifact& artifact) {

@@ -16,8 +16,9 @@ TEST(MessageTextTest, NumbersStayNumbersAndEnumsAreLowerCase) {
   job.set_state(v1::QUEUED);
   job.set_revision(int64_t{1} << 53);
   (*job.mutable_wanted())["rollout"] = 3;
-  EXPECT_EQ(MessageToJson(job).dump(),
-            R"({"id":"job-1","state":"queued","wanted":{"rollout":3},"revision":9007199254740992})");
+  EXPECT_EQ(
+      MessageToJson(job).dump(),
+      R"({"id":"job-1","state":"queued","wanted":{"rollout":3},"revision":9007199254740992})");
 }
 
 TEST(MessageTextTest, NumbersThatAreNotFiniteBecomeText) {

@@ -41,7 +41,9 @@ roles:
   - name: trainer
     count: 2
     resources: {memory_bytes: 1.5GiB}
-)", &spec).ok());
+)",
+                      &spec)
+                  .ok());
   EXPECT_EQ(spec.name(), "tiny");
   EXPECT_EQ(spec.labels().at("team"), "blue");
   EXPECT_EQ(spec.seed(), 7u);
@@ -61,7 +63,8 @@ TEST(YamlMessageTest, UnknownFieldNamesFileLineAndNearestName) {
 }
 
 TEST(YamlMessageTest, UnknownFieldFarFromAnyListsTheFields) {
-  EXPECT_THAT(ErrorOf("fake:\n  wholly_other: 3\n"), HasSubstr("fields there: steps, step_seconds"));
+  EXPECT_THAT(ErrorOf("fake:\n  wholly_other: 3\n"),
+              HasSubstr("fields there: steps, step_seconds"));
 }
 
 TEST(YamlMessageTest, AllProblemsAreReportedAtOnce) {

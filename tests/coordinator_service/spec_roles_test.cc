@@ -10,8 +10,8 @@ namespace trainyard::coordinator {
 namespace {
 
 TEST(SpecRolesTest, TheProgramOfARuleIsTheProgramOfItsRole) {
-  for (const char* text : {kFake, kPretrain, kSft, kRewardModel, kPpo, kTokenizer, kGenerate,
-                           kEval}) {
+  for (const char* text :
+       {kFake, kPretrain, kSft, kRewardModel, kPpo, kTokenizer, kGenerate, kEval}) {
     const v1::JobSpec spec = Job(text);
     for (const RoleRule& rule : RoleRulesOf(spec)) {
       EXPECT_EQ(BinaryOf(KindOf(spec), rule.name), rule.binary) << text << rule.name;
@@ -25,9 +25,7 @@ TEST(SpecRolesTest, ControllersAskNoWholeCore) {
   }
 }
 
-TEST(SpecRolesTest, ThereIsNoProgramForAnUnknownRole) {
-  EXPECT_EQ(BinaryOf("ppo", "cook"), "");
-}
+TEST(SpecRolesTest, ThereIsNoProgramForAnUnknownRole) { EXPECT_EQ(BinaryOf("ppo", "cook"), ""); }
 
 }  // namespace
 }  // namespace trainyard::coordinator

@@ -39,8 +39,8 @@ TEST(SpecShapeTest, AnEvalHasOneRolloutTaskPerModel) {
 }
 
 TEST(SpecShapeTest, AJobThatScoresHasARewardTask) {
-  const JobShape shape = Shape(Job(
-      kGenerate, {"generate.reward={components: [{name: e, exact_match: {}}]}"}));
+  const JobShape shape =
+      Shape(Job(kGenerate, {"generate.reward={components: [{name: e, exact_match: {}}]}"}));
   EXPECT_THAT(RoleNames(shape), ElementsAre("controller", "rollout", "reward"));
 }
 

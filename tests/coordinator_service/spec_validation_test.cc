@@ -20,8 +20,8 @@ std::vector<std::string> Lines(const std::vector<rpc::FieldViolation>& violation
 }
 
 TEST(SpecValidationTest, AGoodSpecOfEachKindHasNoViolations) {
-  for (const char* text : {kFake, kPretrain, kSft, kRewardModel, kPpo, kTokenizer, kGenerate,
-                           kEval}) {
+  for (const char* text :
+       {kFake, kPretrain, kSft, kRewardModel, kPpo, kTokenizer, kGenerate, kEval}) {
     EXPECT_THAT(Lines(ValidateJob(Job(text))), ::testing::IsEmpty()) << text;
   }
 }
@@ -64,7 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{kFake, {"roles=[{name: trainer, min_count: 1}]"}, "is only for elastic roles"},
         Case{kFake, {"roles=[{name: rollout, count: 2, min_count: 3}]"}, "is 3, more than count 2"},
         Case{kFake, {"roles=[{name: trainer, resources: {gpus: 2}}]"}, "resources.gpus is 2"},
-        Case{kFake, {"roles=[{name: trainer, resources: {gpu_memory_fraction: 0.5}}]"},
+        Case{kFake,
+             {"roles=[{name: trainer, resources: {gpu_memory_fraction: 0.5}}]"},
              "resources.device_group is missing"},
         Case{kFake, {"fake.steps=0"}, "fake.steps is 0, must be at least 1"},
         Case{kFake, {"after=['']"}, "after[0] is empty"}));
@@ -80,14 +81,16 @@ INSTANTIATE_TEST_SUITE_P(
         Case{kPretrain, {"pretrain.loop.passes=2"}, "passes and steps exclude each other"},
         Case{kPretrain, {"pretrain.data.tokenizer={}"}, "pretrain.data.tokenizer is missing"},
         Case{kPretrain, {"pretrain.data.train=[]"}, "pretrain.data.train is empty"},
-        Case{kPretrain, {"pretrain.data.train.0.file=my/data/x.txt"},
+        Case{kPretrain,
+             {"pretrain.data.train.0.file=my/data/x.txt"},
              "pretrain.data.train[0].file is \"my/data/x.txt\", must be STAGE/OUTPUT"},
         Case{kSft, {"sft.init_from=a/b/c/d"}, "sft.init_from is \"a/b/c/d\", must be STAGE/OUTPUT"},
         Case{kSft, {"sft.data.train.0.format=csv"}, "must be one of text, lines, jsonl, shards"},
         Case{kSft, {"sft.data.chat_template.name=custom"}, "chat_template.roles is empty"},
         Case{kSft, {"sft.data.instruction_templates=[hello]"}, "must hold {prompt}"},
         Case{kSft, {"sft.optimizer.schedule=cosin"}, "did you mean cosine?"},
-        Case{kSft, {"sft.optimizer.warmup_steps=3", "sft.optimizer.warmup_ratio=0.1"},
+        Case{kSft,
+             {"sft.optimizer.warmup_steps=3", "sft.optimizer.warmup_ratio=0.1"},
              "warmup_ratio and warmup_steps exclude each other"},
         Case{kRewardModel, {"reward_model.group_size=10"}, "must be within 2 .. 9"},
         Case{kRewardModel, {"reward_model.token_dropout=1"}, "at least 0 and below 1"},
