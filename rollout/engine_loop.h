@@ -1,4 +1,4 @@
-// The engine on a thread of its own. Other threads only leave commands; they never touch the engine.
+// The engine on a thread of its own. Other threads only leave commands and never touch it.
 // Free of protobuf and gRPC.
 
 #ifndef TRAINYARD_ROLLOUT_ENGINE_LOOP_H_

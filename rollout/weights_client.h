@@ -1,5 +1,5 @@
-// Pulls published weights from the learners' WeightsService: through shared memory on the same host,
-// else in streams of chunks. No torch.
+// Pulls published weights from the learners' WeightsService: through shared memory on the same
+// host, else in streams of chunks. No torch.
 
 #ifndef TRAINYARD_ROLLOUT_WEIGHTS_CLIENT_H_
 #define TRAINYARD_ROLLOUT_WEIGHTS_CLIENT_H_

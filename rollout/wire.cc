@@ -95,8 +95,8 @@ std::vector<ScoreRequest> ReadScore(const v1::ScoreTokensRequest& wire) {
 WeightsManifest ReadManifest(const v1::WeightsManifest& wire) {
   WeightsManifest manifest;
   manifest.version = wire.version();
-  manifest.full =
-      wire.form() == v1::WeightsManifest::FULL || wire.form() == v1::WeightsManifest::FORM_UNSPECIFIED;
+  manifest.full = wire.form() == v1::WeightsManifest::FULL ||
+                  wire.form() == v1::WeightsManifest::FORM_UNSPECIFIED;
   manifest.sources.assign(wire.sources().begin(), wire.sources().end());
   manifest.config_json = wire.config_json();
   manifest.tokenizer_hash = wire.tokenizer_hash();
