@@ -186,6 +186,8 @@ absl::Status Collection::Wait(int64_t iteration) {
 absl::StatusOr<CollectionReport> Collection::Run(int64_t iteration) {
   const absl::Status waited = Wait(iteration);
   // No thread of ours is left when the results are read.
+  to_generate_.Close();
+  to_score_.Close();
   rollout_threads_.reset();
   reward_threads_.reset();
   TY_RETURN_IF_ERROR(waited);

@@ -264,14 +264,15 @@ absl::Status Controller::Publish() {
   Enter("publish");
   const int64_t superseded = publication_->version();
   TY_ASSIGN_OR_RETURN(v1::WeightsManifest manifest, learners_->Publish(state_.version));
-  publication_->Publish(std::move(manifest));
-  const int tasks = publication_->Reconcile(context_.session->Peers());
+  const int served_before = publication_->Publish(std::move(manifest));
+  const int there = publication_->Reconcile(context_.session->Peers());
+  const int tasks = std::min(there, std::max(served_before, 1));
   if (tasks > 0) {
     const int serving = publication_->WaitForAcknowledgements(
         tasks, kLeastAcknowledgementWait, options_.timeouts.load_weights);
     if (serving < tasks) {
-      Log().warn("{} of {} rollout tasks serve version {}; the others are stale and get no prompts",
-                 serving, tasks, state_.version);
+      Log().warn("{} of {} rollout tasks serve version {}; the others are stale: no prompts",
+                 serving, there, state_.version);
     }
   }
   learners_->Release(superseded);

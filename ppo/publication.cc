@@ -21,10 +21,12 @@ Publication::Publication(const ControllerOptions& options,
       threads_({.role = "rollout", .threads_per_task = 1, .admit = std::move(admit)},
                [this](const task::Peer& peer, CancelScope* scope) { return Load(peer, scope); }) {}
 
-void Publication::Publish(v1::WeightsManifest manifest) {
+int Publication::Publish(v1::WeightsManifest manifest) {
   auto shared = std::make_shared<const v1::WeightsManifest>(std::move(manifest));
   absl::MutexLock lock(&mutex_);
+  const int served_before = Acknowledged();
   manifest_ = std::move(shared);
+  return served_before;
 }
 
 bool Publication::NeedsLoading(uint64_t task_uid) const {

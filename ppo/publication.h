@@ -30,8 +30,9 @@ class Publication {
   // `admit`: whether a task may work at all.
   Publication(const ControllerOptions& options, std::function<bool(const task::Peer&)> admit);
 
-  // From now on this is the version to serve.
-  void Publish(v1::WeightsManifest manifest) ABSL_LOCKS_EXCLUDED(mutex_);
+  // From now on this is the version to serve. Returns how many tasks served the one before: those
+  // worth waiting for.
+  int Publish(v1::WeightsManifest manifest) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Makes the loading threads fit the peers. Returns how many tasks there are to keep up.
   int Reconcile(const task::PeerSnapshot& peers) { return threads_.Reconcile(peers); }

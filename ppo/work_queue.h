@@ -33,12 +33,18 @@ class WorkQueue {
                   std::make_move_iterator(items.end()));
   }
 
+  // Nothing is waited for any more.
+  void Close() ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    closed_ = true;
+  }
+
   // A fair part of what is there among `takers`, at least `least` pieces where there are so many.
   // Waits up to `timeout` for the first; empty when none came.
   std::vector<T> Take(size_t takers, size_t least, absl::Duration timeout)
       ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(this, &WorkQueue::NotEmpty), timeout);
+    mutex_.AwaitWithTimeout(absl::Condition(this, &WorkQueue::SomeOrClosed), timeout);
     const size_t fair = (items_.size() + takers - 1) / std::max<size_t>(takers, 1);
     const size_t count = std::min(items_.size(), std::max(fair, least));
     std::vector<T> taken(std::make_move_iterator(items_.begin()),
@@ -53,10 +59,13 @@ class WorkQueue {
   }
 
  private:
-  bool NotEmpty() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !items_.empty(); }
+  bool SomeOrClosed() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return closed_ || !items_.empty();
+  }
 
   mutable absl::Mutex mutex_;
   std::deque<T> items_ ABSL_GUARDED_BY(mutex_);
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace trainyard::ppo

@@ -1,6 +1,6 @@
 // The minibatch plan of an iteration: which rows each optimizer step trains, and which rank
-// computes them. Pure. The composition of a minibatch depends on the seed and the row count only; the number
-// of ranks decides nothing but who computes a row.
+// computes them. Pure. The composition of a minibatch depends on the seed and the row count only;
+// the number of ranks decides nothing but who computes a row.
 
 #ifndef TRAINYARD_RL_BALANCE_H_
 #define TRAINYARD_RL_BALANCE_H_
