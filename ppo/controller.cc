@@ -142,7 +142,8 @@ absl::Status Controller::Prepare() {
   TY_ASSIGN_OR_RETURN(const task::PeerSnapshot peers,
                       context_.session->WaitForPeers(
                           [this](const task::PeerSnapshot& snapshot) {
-                            return static_cast<int>(Serving(snapshot).size()) >= options_.learners &&
+                            const int serving = static_cast<int>(Serving(snapshot).size());
+                            return serving >= options_.learners &&
                                    !snapshot.Ready("reward").empty();
                           },
                           options_.timeouts.ready));
