@@ -29,7 +29,8 @@ TEST(Background, GivesTheResultOnce) {
 
 TEST(Background, PassesAnErrorAndGoesOn) {
   Background<std::string> background;
-  background.Start([]() -> absl::StatusOr<std::string> { return absl::ResourceExhaustedError("full"); });
+  background.Start(
+      []() -> absl::StatusOr<std::string> { return absl::ResourceExhaustedError("full"); });
   EXPECT_TRUE(absl::IsResourceExhausted(background.Fetch(absl::Seconds(30))->status()));
   background.Start([]() -> absl::StatusOr<std::string> { return "one"; });
   EXPECT_TRUE(background.Fetch(absl::Seconds(30))->ok());
