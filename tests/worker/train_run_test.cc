@@ -19,7 +19,8 @@ namespace {
 using checkpoint::DType;
 
 std::string KindName(TrainKind kind) {
-  return kind == TrainKind::kPretrain ? "Pretrain" : kind == TrainKind::kSft ? "Sft" : "RewardModel";
+  if (kind == TrainKind::kPretrain) return "Pretrain";
+  return kind == TrainKind::kSft ? "Sft" : "RewardModel";
 }
 
 class EveryKind : public ::testing::TestWithParam<TrainKind> {
@@ -127,10 +128,10 @@ TEST_F(TrainRunTest, ADamagedCheckpointIsPassedOverForTheOneBefore) {
   const std::vector<std::string> checkpoints = Checkpoints("run");
   ASSERT_EQ(checkpoints.size(), 2);
   FlipByte(checkpoints[0]);
+  const int64_t good_step = checkpoint::ReadManifest({checkpoints[1], ""})->step;
   const RunEnd second = world_.Run(job, {1, 2, -1, "run"});
   ASSERT_TRUE(second.finished()) << second.outcomes[0].status();
   EXPECT_TRUE(second.weights == whole.weights);
-  const int64_t good_step = checkpoint::ReadManifest({checkpoints[1], ""})->step;
   EXPECT_EQ(second.metrics.begin()->first, good_step + 1);
 }
 
