@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
+#include "base/clock.h"
 #include "base/status.h"
 
 namespace trainyard {
@@ -29,11 +31,17 @@ void BlockStopSignals() {
 
 int WaitForStopSignal(absl::Duration timeout) {
   const sigset_t set = StopSignals();
-  const timespec wait = absl::ToTimespec(timeout);
-  const int received = timeout == absl::InfiniteDuration()
-                           ? sigwaitinfo(&set, nullptr)
-                           : sigtimedwait(&set, nullptr, &wait);
-  return received > 0 ? received : 0;
+  const absl::Duration end = Clock::Real().Monotonic() + timeout;
+  while (true) {
+    const absl::Duration left = std::max(end - Clock::Real().Monotonic(), absl::ZeroDuration());
+    const timespec wait = absl::ToTimespec(left);
+    const int received = timeout == absl::InfiniteDuration()
+                             ? sigwaitinfo(&set, nullptr)
+                             : sigtimedwait(&set, nullptr, &wait);
+    if (received > 0) return received;
+    // A process that was stopped and goes on (SIGCONT) is woken without a signal to take.
+    if (errno != EINTR) return 0;
+  }
 }
 
 void RequestStop() { kill(getpid(), SIGTERM); }
