@@ -20,7 +20,8 @@ FakeWeightsService::FakeWeightsService(Published published, bool shared)
     shm_name_ = absl::StrCat("/", RandomId("trainyard-test"));
     const int file = shm_open(shm_name_.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
     TY_CHECK(file >= 0 && ftruncate(file, published_.bytes.size()) == 0);
-    void* memory = mmap(nullptr, published_.bytes.size(), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    void* memory = mmap(nullptr, published_.bytes.size(), PROT_READ | PROT_WRITE, MAP_SHARED,
+                        file, 0);
     TY_CHECK(memory != MAP_FAILED);
     close(file);
     shared_ = static_cast<char*>(memory);
