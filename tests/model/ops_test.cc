@@ -1,0 +1,103 @@
+#include "model/ops.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "model/numerics.h"
+
+namespace trainyard::model {
+namespace {
+
+class OpsTest : public ::testing::TestWithParam<at::ScalarType> {
+ protected:
+  void SetUp() override {
+    SetComputeThreads(1);
+    at::manual_seed(9);
+  }
+
+  at::Tensor Leaf(at::IntArrayRef sizes) const {
+    return at::randn(sizes, at::kDouble).to(GetParam()).requires_grad_(true);
+  }
+
+  // Our operation and the composite one give the same output and the same gradients of a random
+  // sum.
+  template <typename Ours, typename Theirs>
+  void Compare(const std::vector<at::Tensor>& leaves, const Ours& ours, const Theirs& theirs) {
+    std::vector<at::Tensor> wide;
+    for (const at::Tensor& leaf : leaves) {
+      wide.push_back(leaf.detach().to(at::kDouble).requires_grad_(true));
+    }
+    const at::Tensor out = ours(leaves), expected = theirs(wide);
+    const at::Tensor direction = at::randn(out.sizes(), at::kDouble).to(GetParam());
+    torch::autograd::backward({out}, {direction});
+    torch::autograd::backward({expected}, {direction.to(at::kDouble)});
+    ExpectNear(out.detach(), expected.detach());
+    for (size_t i = 0; i < leaves.size(); ++i) ExpectNear(leaves[i].grad(), wide[i].grad());
+  }
+
+  void ExpectNear(const at::Tensor& ours, const at::Tensor& theirs) const {
+    const double tolerance = GetParam() == at::kDouble  ? 1e-12
+                             : GetParam() == at::kFloat ? 1e-5
+                                                        : 2e-2;
+    const double scale = std::max(1.0, theirs.abs().max().item<double>());
+    EXPECT_LT((ours.to(at::kDouble) - theirs).abs().max().item<double>(), tolerance * scale);
+  }
+};
+
+using Leaves = std::vector<at::Tensor>;
+
+TEST_P(OpsTest, LinearWithAndWithoutBias) {
+  Compare(
+      {Leaf({32, 24}), Leaf({40, 24}), Leaf({40})},
+      [](const Leaves& t) { return Linear(t[0], t[1], t[2]); },
+      [](const Leaves& t) { return at::linear(t[0], t[1], t[2]); });
+  Compare(
+      {Leaf({32, 24}), Leaf({40, 24})},
+      [](const Leaves& t) { return Linear(t[0], t[1], at::Tensor()); },
+      [](const Leaves& t) { return at::linear(t[0], t[1]); });
+}
+
+TEST_P(OpsTest, NormsWithAndWithoutBias) {
+  Compare(
+      {Leaf({160, 48}), Leaf({48}), Leaf({48})},
+      [](const Leaves& t) { return Norm(t[0], t[1], t[2], 1e-5); },
+      [](const Leaves& t) { return composite::LayerNorm(t[0], t[1], t[2], 1e-5); });
+  Compare(
+      {Leaf({160, 48}), Leaf({48})},
+      [](const Leaves& t) { return Norm(t[0], t[1], at::Tensor(), 1e-5); },
+      [](const Leaves& t) { return composite::RmsNorm(t[0], t[1], 1e-5); });
+}
+
+TEST_P(OpsTest, Activations) {
+  Compare(
+      {Leaf({32, 48})}, [](const Leaves& t) { return SwiGlu(t[0]); },
+      [](const Leaves& t) { return composite::SwiGlu(t[0]); });
+  Compare(
+      {Leaf({32, 48})}, [](const Leaves& t) { return GeluTanh(t[0]); },
+      [](const Leaves& t) { return composite::GeluTanh(t[0]); });
+}
+
+TEST_P(OpsTest, AttentionOverSegments) {
+  AttentionLayout layout;
+  layout.heads = 4;
+  layout.kv_heads = 2;
+  layout.head_width = 8;
+  layout.segment_offsets = {0, 70, 71, 90};
+  layout.positions_N =
+      at::cat({at::arange(70), at::arange(1), at::arange(19), at::zeros({6}, at::kLong)});
+  Compare(
+      {Leaf({96, 64})}, [&](const Leaves& t) { return Attention(t[0], layout); },
+      [&](const Leaves& t) { return composite::Attention(t[0], layout); });
+  const RopeTables tables = MakeRopeTables(70, 8, 10000.0, at::kCPU);
+  layout.cos_PE = tables.cos_PE;
+  layout.sin_PE = tables.sin_PE;
+  Compare(
+      {Leaf({96, 64})}, [&](const Leaves& t) { return Attention(t[0], layout); },
+      [&](const Leaves& t) { return composite::Attention(t[0], layout); });
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, OpsTest, ::testing::Values(at::kDouble, at::kFloat, at::kBFloat16));
+
+}  // namespace
+}  // namespace trainyard::model
