@@ -1,0 +1,60 @@
+#include "reward_service/scoring_loop.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/time/clock.h"
+#include "tests/reward_service/items.h"
+
+namespace trainyard::reward_service {
+namespace {
+
+absl::StatusOr<std::unique_ptr<Reward>> MakeReward(const std::string& pattern) {
+  RewardOptions options;
+  options.components = {{"digits", 1, RegexOptions{pattern, 1}}};
+  return Reward::Create(options);
+}
+
+std::vector<ScoreItem> Items(int count) {
+  std::vector<ScoreItem> items;
+  for (int i = 0; i < count; ++i) {
+    items.push_back(TextItem(i % 2 == 0 ? "7" : "x"));
+    items.back().row = i;
+  }
+  return items;
+}
+
+TEST(ScoringLoop, EveryItemOfEveryCallGetsItsResult) {
+  const auto loop = ScoringLoop::Start([] { return MakeReward("\\d"); }, Clock::Real());
+  ASSERT_TRUE(loop.ok()) << loop.status();
+  EXPECT_EQ((*loop)->facts().names, std::vector<std::string>{"digits"});
+  std::vector<std::shared_ptr<ScoringLoop::Results>> calls;
+  for (int call = 0; call < 5; ++call) {
+    auto results = (*loop)->Submit(Items(300), absl::InfiniteFuture());
+    ASSERT_TRUE(results.ok());
+    calls.push_back(*results);
+  }
+  for (const auto& results : calls) {
+    for (int i = 0; i < 300; ++i) {
+      const auto scored = results->Pop(absl::Seconds(30));
+      ASSERT_TRUE(scored.has_value());
+      EXPECT_EQ(scored->row, i);
+      EXPECT_EQ(*scored->combined.score, i % 2 == 0 ? 1 : 0);
+    }
+  }
+  EXPECT_EQ((*loop)->load().queued, 0);
+}
+
+TEST(ScoringLoop, ARewardThatDoesNotLoadIsTheError) {
+  const auto loop = ScoringLoop::Start([] { return MakeReward("("); }, Clock::Real());
+  EXPECT_EQ(loop.status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ScoringLoop, MoreThanTheQueueHoldsIsRefused) {
+  const auto loop = ScoringLoop::Start([] { return MakeReward("\\d"); }, Clock::Real());
+  ASSERT_TRUE(loop.ok());
+  EXPECT_EQ((*loop)->Submit(Items(70000), absl::InfiniteFuture()).status().code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+}  // namespace
+}  // namespace trainyard::reward_service
