@@ -31,10 +31,18 @@ void Remember(Draft& draft, Job& job, const std::string& reason) {
 }  // namespace
 
 bool BackoffEnded(const State& state, absl::Time now) {
-  return std::any_of(state.queue.begin(), state.queue.end(), [&](const QueueKey& key) {
-    const absl::Time not_before = state.jobs.at(std::get<2>(key)).record.not_before;
+  const auto just_ended = [&](absl::Time not_before) {
     return not_before > state.last_step && not_before <= now;
-  });
+  };
+  for (const QueueKey& key : state.queue) {
+    if (just_ended(state.jobs.at(std::get<2>(key)).record.not_before)) return true;
+  }
+  for (const std::string& id : state.active) {
+    for (const auto& [seat, history] : state.jobs.at(id).seats) {
+      if (just_ended(history.not_before)) return true;
+    }
+  }
+  return false;
 }
 
 void RunQueue(Draft& draft) {

@@ -2,33 +2,20 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
+#include <unistd.h>
 
 #include <filesystem>
 
 #include "absl/synchronization/mutex.h"
 #include "coordinator/store_database.h"
 #include "tests/coordinator/sample_records.h"
+#include "tests/coordinator/scratch_directory.h"
 #include "tests/coordinator/store_conformance.h"
 
 namespace trainyard::coordinator {
 namespace {
 
 using ::testing::HasSubstr;
-
-// A directory of its own, removed at the end.
-class ScratchDirectory {
- public:
-  ScratchDirectory() {
-    char path[] = "/tmp/trainyard-store-XXXXXX";
-    path_ = mkdtemp(path);
-  }
-  ~ScratchDirectory() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Waits for what the writer's thread tells.
 class Durability {
