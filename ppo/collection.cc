@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "tokenizer/stream_decoder.h"
 
 namespace trainyard::ppo {
 namespace {
@@ -99,7 +100,8 @@ void Collection::Answered(rl::Trajectory trajectory) {
   const size_t tokens = ids.size();
   Answer answer = {.trajectory = std::move(trajectory),
                    .prompt = prompt.text,
-                   .text = context_.tokenizer->Decode(ids, tokenizer::SpecialTokens::kSkip),
+                   .text = tokenizer::ReplaceInvalidUtf8(
+                       context_.tokenizer->Decode(ids, tokenizer::SpecialTokens::kSkip)),
                    .reference = prompt.reference};
   {
     absl::MutexLock lock(&mutex_);

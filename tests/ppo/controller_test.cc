@@ -145,6 +145,17 @@ TEST_F(ControllerTest, TrainsEveryRowOnceCommitsAndRecordsThePolicy) {
   }
 }
 
+TEST_F(ControllerTest, HalfACharacterReachesTheScorerAsValidText) {
+  FakeSession session;
+  session.SetPeers(Peers({&AddRollout()}));
+  options_.iterations = 1;
+  ASSERT_TRUE(Run(session).ok());
+  ASSERT_THAT(reward_.answers(), SizeIs(12));
+  for (const std::string& answer : reward_.answers()) {
+    EXPECT_EQ(answer.substr(0, 3), "\xEF\xBF\xBD");  // U+FFFD
+  }
+}
+
 TEST_F(ControllerTest, ARolloutThatBreaksChangesNoToken) {
   const std::string undisturbed = Undisturbed();
   FakeSession session;

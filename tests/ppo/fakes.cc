@@ -29,6 +29,10 @@ v1::Trajectory AnswerOf(const v1::GenerateRequest& request, const v1::GeneratePr
   answer.set_sample(sample);
   *answer.mutable_token_ids() = prompt.token_ids();
   const int tokens = 2 + static_cast<int>(random.Below(5, 0));
+  // A policy may well answer with half a character.
+  answer.add_token_ids(0xC8);
+  answer.add_logprobs(-1);
+  answer.add_log_kept_mass(0);
   for (int i = 0; i < tokens; ++i) {
     answer.add_token_ids(static_cast<int32_t>(97 + random.Below(26, 1 + i)));
     answer.add_logprobs(-1);
@@ -186,6 +190,7 @@ grpc::Status FakeReward::Score(grpc::ServerContext*, const v1::ScoreRequest* req
                                v1::ScoreResponse* response) {
   absl::MutexLock lock(&mutex_);
   for (const v1::ScoreItem& item : request->items()) {
+    answers_.push_back(item.answer());
     v1::ScoreResult* const result = response->add_results();
     result->set_row(item.row());
     result->set_sample(item.sample());
@@ -200,6 +205,11 @@ grpc::Status FakeReward::Score(grpc::ServerContext*, const v1::ScoreRequest* req
     component->set_status(v1::SCORE_OK);
   }
   return grpc::Status::OK;
+}
+
+std::vector<std::string> FakeReward::answers() const {
+  absl::MutexLock lock(&mutex_);
+  return answers_;
 }
 
 grpc::Status FakeReward::GetSpec(grpc::ServerContext*, const v1::GetRewardSpecRequest*,

@@ -105,14 +105,17 @@ class FakeReward final : public v1::RewardService::Service {
  public:
   std::function<v1::ScoreStatus(int64_t row, int attempt)> fail;
 
+  std::vector<std::string> answers() const;  // as they came
+
   grpc::Status Score(grpc::ServerContext*, const v1::ScoreRequest* request,
                      v1::ScoreResponse* response) override;
   grpc::Status GetSpec(grpc::ServerContext*, const v1::GetRewardSpecRequest*,
                        v1::GetRewardSpecResponse* response) override;
 
  private:
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::map<int64_t, int> attempts_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> answers_ ABSL_GUARDED_BY(mutex_);
 };
 
 // Its "weights" are a digest of everything it was ever trained on.
