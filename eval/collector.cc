@@ -12,7 +12,9 @@ namespace trainyard::eval {
 namespace {
 
 constexpr size_t kChunkAnswers = 256;
+// A lane keeps rows until there are so many, or the first is so old.
 constexpr size_t kRowsPerReport = 32;
+constexpr absl::Duration kOldestRow = absl::Seconds(1);
 constexpr size_t kReportsQueued = 64;
 constexpr absl::Duration kChunkTimeout = absl::Hours(1);
 constexpr absl::Duration kScoreTimeout = absl::Minutes(5);
@@ -64,8 +66,10 @@ class Collector::Lane {
     std::map<int64_t, std::map<int32_t, Answer>> partial;
     std::vector<AnsweredRow> whole;
     absl::Status failed;
-    const auto flush = [&](size_t least) {
-      if (!failed.ok() || whole.empty() || whole.size() < least) return;
+    absl::Duration flushed_at = Clock::Real().Monotonic();
+    const auto flush = [&] {
+      if (!failed.ok() || whole.empty()) return;
+      flushed_at = Clock::Real().Monotonic();
       failed = Finish(&whole, open);
       if (!failed.ok()) return;
       for (const AnsweredRow& row : whole) open.erase(row.row);
@@ -74,19 +78,19 @@ class Collector::Lane {
       report.rows = std::exchange(whole, {});
       Tell(std::move(report));
     };
-    absl::Status status = client_.Generate(tokens, sampling, {kChunkTimeout, &collector_->scope_},
-                                           [&](DrawnAnswer drawn) {
-                                             auto& samples = partial[drawn.row];
-                                             samples[drawn.sample] = std::move(drawn.answer);
-                                             if (samples.size() < sampling.samples) return;
-                                             AnsweredRow& row = whole.emplace_back();
-                                             row.row = drawn.row;
-                                             for (auto& [sample, answer] : samples)
-                                               row.answers.push_back(std::move(answer));
-                                             partial.erase(drawn.row);
-                                             flush(kRowsPerReport);
-                                           });
-    flush(1);
+    absl::Status status = client_.Generate(
+        tokens, sampling, {kChunkTimeout, &collector_->scope_}, [&](DrawnAnswer drawn) {
+          auto& samples = partial[drawn.row];
+          samples[drawn.sample] = std::move(drawn.answer);
+          if (samples.size() < sampling.samples) return;
+          AnsweredRow& row = whole.emplace_back();
+          row.row = drawn.row;
+          for (auto& [sample, answer] : samples) row.answers.push_back(std::move(answer));
+          partial.erase(drawn.row);
+          const absl::Duration age = Clock::Real().Monotonic() - flushed_at;
+          if (whole.size() >= kRowsPerReport || age >= kOldestRow) flush();
+        });
+    flush();
     std::vector<const data::Prompt*> unfinished;
     for (const auto& [row, prompt] : open) unfinished.push_back(prompt);
     collector_->GiveBack(unfinished);
@@ -158,7 +162,7 @@ Collector::~Collector() {
 }
 
 absl::Status Collector::Run(const std::vector<const data::Prompt*>& prompts, AnswerLog* log,
-                            const std::function<void(int64_t rows)>& on_progress) {
+                            const std::function<void(const Progress&)>& on_progress) {
   std::map<int64_t, const data::Prompt*> by_row;
   std::vector<const data::Prompt*> missing;
   for (const data::Prompt* prompt : prompts) {
@@ -167,10 +171,15 @@ absl::Status Collector::Run(const std::vector<const data::Prompt*>& prompts, Ans
   }
   GiveBack(missing);
   size_t left = missing.size();
-  on_progress(static_cast<int64_t>(prompts.size() - left));
+  Progress progress{static_cast<int64_t>(prompts.size() - left), false};
+  on_progress(progress);
   absl::Duration last_row = Clock::Real().Monotonic();
   while (left > 0) {
     StartLanes();
+    if (lanes_.empty() != progress.waiting) {
+      progress.waiting = lanes_.empty();
+      on_progress(progress);
+    }
     std::optional<LaneReport> report = reports_.Pop(kLook);
     if (!report.has_value()) {
       if (Clock::Real().Monotonic() - last_row > options_.stall) return Stalled();
@@ -182,7 +191,8 @@ absl::Status Collector::Run(const std::vector<const data::Prompt*>& prompts, Ans
         report->rows, [&](int64_t row) -> const data::Prompt& { return *by_row.at(row); }));
     left -= report->rows.size();
     last_row = Clock::Real().Monotonic();
-    on_progress(static_cast<int64_t>(prompts.size() - left));
+    progress.rows = static_cast<int64_t>(prompts.size() - left);
+    on_progress(progress);
   }
   return absl::OkStatus();
 }

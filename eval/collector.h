@@ -51,11 +51,17 @@ class Collector {
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
 
-  // Returns when every prompt has its row in `log`; `on_progress` gets the count of rows. Once.
+  // Where a run is.
+  struct Progress {
+    int64_t rows = 0;      // in the log
+    bool waiting = false;  // there is no rollout task to draw them
+  };
+
+  // Returns when every prompt has its row in `log`; `on_progress` hears of every change. Once.
   // DeadlineExceeded: no row was finished for `stall`, says what it waited for. Any other error of
   // a task that another try would not help.
   absl::Status Run(const std::vector<const data::Prompt*>& prompts, AnswerLog* log,
-                   const std::function<void(int64_t rows)>& on_progress);
+                   const std::function<void(const Progress&)>& on_progress);
 
  private:
   // What a lane tells: rows that are finished, or that it has ended and why.

@@ -152,9 +152,10 @@ class EvalRun {
     options.scored = job_.scored;
     Collector collector(session_, assignment_.Fence(), options);
     int64_t counted = 0;
-    TY_RETURN_IF_ERROR(collector.Run(prepared_.prompts, log.get(), [&](int64_t rows) {
-      Report("generate", rows_done_ += rows - counted);
-      counted = rows;
+    TY_RETURN_IF_ERROR(collector.Run(prepared_.prompts, log.get(), [&](const auto& now) {
+      rows_done_ += now.rows - counted;
+      counted = now.rows;
+      Report(now.waiting ? "waiting_rollout" : "generate", rows_done_);
     }));
     answers_[model].model = place.name;
     for (const data::Prompt* prompt : prepared_.prompts) {

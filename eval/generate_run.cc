@@ -40,8 +40,9 @@ absl::Status RunGenerate(const GenerateJob& job, const task::Assignment& assignm
   options.sampling = prepared.sampling;
   options.scored = job.scored;
   Collector collector(session, assignment.Fence(), options);
-  TY_RETURN_IF_ERROR(collector.Run(prepared.prompts, log.get(), [&](int64_t rows) {
-    progress.step = rows;
+  TY_RETURN_IF_ERROR(collector.Run(prepared.prompts, log.get(), [&](const auto& now) {
+    progress.phase = now.waiting ? "waiting_rollout" : "generate";
+    progress.step = now.rows;
     session->Report(progress);
   }));
 

@@ -24,7 +24,8 @@ class CollectorTest : public EvalTest {
     return *AnswerLog::Open({directory_ + "/runs/job", epoch, "answers", "id"});
   }
   absl::Status Run(AnswerLog* log) {
-    return Collector(&session_, kTestFence, options_).Run(prepared_.prompts, log, [](int64_t) {});
+    return Collector(&session_, kTestFence, options_).Run(prepared_.prompts, log, [](const auto&) {
+    });
   }
 
   const ModelText text_;
@@ -82,6 +83,21 @@ TEST_F(CollectorTest, NothingWaitsForEver) {
   const absl::Status status = Run(Log(1).get());
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_THAT(std::string(status.message()), HasSubstr("0 rollout tasks are ready"));
+}
+
+TEST_F(CollectorTest, SaysWhenItWaitsForARolloutTask) {
+  FakeRollout rollout(*tokenizer_, "fine");
+  bool waited = false;
+  const auto log = Log(1);
+  const absl::Status status =
+      Collector(&session_, kTestFence, options_)
+          .Run(prepared_.prompts, log.get(), [&](const Collector::Progress& progress) {
+            if (!progress.waiting || waited) return;
+            waited = true;
+            Serve("rollout", 0, &rollout);
+          });
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(waited);
 }
 
 TEST_F(CollectorTest, RowsAreScoredBeforeTheyAreKept) {

@@ -18,9 +18,12 @@ class MeasureTest : public EvalTest {
     answers_.model = std::string("model");
     const std::vector<absl::string_view> texts = {" good good film ", "bad film", "good", ""};
     for (size_t row = 0; row < texts.size(); ++row) {
-      Answer answer{std::string(texts[row]), std::vector<int32_t>(row + 1, 5),
-                    -2.0,       row == 3 ? Finish::kLength : Finish::kEnd,
-                    1.0 * row,  ""};
+      Answer answer{std::string(texts[row]),
+                    std::vector<int32_t>(row + 1, 5),
+                    -2.0,
+                    row == 3 ? Finish::kLength : Finish::kEnd,
+                    1.0 * row,
+                    ""};
       answers_.rows.push_back({static_cast<int64_t>(row), {answer}});
       answers_.references.emplace_back("good");
       answers_.baseline_logprob.push_back({-1.0 * (row + 1)});
