@@ -35,7 +35,8 @@ int Main(int argc, char** argv) {
   AddGlobals(app, &globals);
   for (auto* add :
        {AddUp, AddSubmit, AddGet, AddDescribe, AddList, AddWatch, AddWait, AddLogs, AddCancel,
-        AddRetry, AddPause, AddResume, AddScale, AddNodes, AddCordon, AddDrain}) {
+        AddRetry, AddPause, AddResume, AddScale, AddNodes, AddCordon, AddDrain, AddArtifacts, AddEvents, AddMetrics, AddGenerate, AddEval, AddExport,
+                    AddTokenize, AddContext}) {
     add(app, &globals);
   }
   try {

@@ -2,7 +2,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <map>
@@ -11,7 +10,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "base/atomic_file.h"
 #include "base/ids.h"
 #include "base/roots.h"
@@ -19,6 +17,7 @@
 #include "base/status.h"
 #include "cli/child.h"
 #include "cli/contexts.h"
+#include "cli/local_cluster.h"
 #include "cli/verb.h"
 
 namespace trainyard::cli {
@@ -45,13 +44,6 @@ struct UpOptions {
   std::string node = "local";
 };
 
-std::string DefaultDirectory() {
-  const char* state = std::getenv("XDG_STATE_HOME");
-  if (state != nullptr && *state != '\0') return absl::StrCat(state, "/trainyard");
-  const char* home = std::getenv("HOME");
-  return absl::StrCat(home == nullptr ? "." : home, "/.local/state/trainyard");
-}
-
 // Holds the directory for the life of the process.
 absl::Status LockDirectory(const std::string& dir) {
   const std::string path = absl::StrCat(dir, "/lock");
@@ -70,17 +62,8 @@ absl::Status LockDirectory(const std::string& dir) {
 absl::StatusOr<std::map<std::string, std::string>> MakeRoots(const UpOptions& options) {
   std::map<std::string, std::string> roots = {{"data", options.dir + "/roots/data"},
                                               {"runs", options.dir + "/roots/runs"}};
-  for (const std::string& text : options.roots) {
-    const std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
-    TY_RETURN_IF_ERROR(ValidateName("root", parts.first));
-    std::error_code error;
-    const fs::path directory = fs::absolute(parts.second, error);
-    if (parts.second.empty() || !fs::is_directory(directory, error)) {
-      return absl::NotFoundError(
-          absl::StrCat("--root ", text, ": must be NAME=DIRECTORY of an existing directory"));
-    }
-    roots[parts.first] = directory.string();
-  }
+  TY_ASSIGN_OR_RETURN(const auto given, ParseRoots(options.roots));
+  for (const auto& [name, directory] : given) roots[name] = directory;
   for (const auto& [name, directory] : roots) {
     TY_RETURN_IF_ERROR(MakeDirectories(directory));
     const std::string id_file = absl::StrCat(directory, "/", kClusterIdFile);
@@ -118,6 +101,7 @@ class LocalCluster {
   ~LocalCluster() {
     if (agent_ != nullptr) agent_->Stop(kAgentPatience);
     if (coordinator_ != nullptr) coordinator_->Stop(kCoordinatorPatience);
+    ForgetLocalCluster(address_);
     std::error_code ignored;
     fs::remove(options_.dir + "/address", ignored);
   }
@@ -129,6 +113,7 @@ class LocalCluster {
     TY_RETURN_IF_ERROR(StartCoordinator());
     TY_RETURN_IF_ERROR(WriteAgentConfig(options_, address_, roots));
     TY_RETURN_IF_ERROR(StartAgent());
+    TY_RETURN_IF_ERROR(NoteLocalCluster(address_, roots));
     std::cout << "coordinator " << address_ << "\n"
               << "metrics     http://" << http_ << "/metrics\n"
               << "node        " << options_.node << ", " << options_.slots << " slots\n";
@@ -221,7 +206,7 @@ class LocalCluster {
 };
 
 absl::StatusOr<int> Up(UpOptions options) {
-  if (options.dir.empty()) options.dir = DefaultDirectory();
+  if (options.dir.empty()) options.dir = StateDirectory();
   options.dir = fs::absolute(options.dir).string();
   TY_RETURN_IF_ERROR(MakeDirectories(options.dir));
   TY_RETURN_IF_ERROR(LockDirectory(options.dir));

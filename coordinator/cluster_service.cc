@@ -1,7 +1,7 @@
 #include "coordinator/cluster_service.h"
 
 #include "base/status.h"
-#include "coordinator/version.h"
+#include "base/version.h"
 #include "coordinator/wire.h"
 
 namespace trainyard::coordinator {

@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/shutdown.h"
+#include "base/version.h"
 #include "coordinator/config.h"
 #include "coordinator/service.h"
-#include "coordinator/version.h"
 
 namespace trainyard::coordinator {
 namespace {

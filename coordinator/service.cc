@@ -22,20 +22,27 @@ constexpr int kReadThreads = 2;
 constexpr size_t kReadQueue = 4096;
 constexpr absl::Duration kPatience = absl::Seconds(2);
 
+// What a state directory gave.
+struct Opened {
+  std::unique_ptr<DurableGate> gate;
+  std::unique_ptr<Store> store;
+  std::unique_ptr<MetricsStore> metrics;
+  LogStoreOptions logs;
+  Snapshot snapshot;
+};
+
 // Members in the order in which they are made; each uses only what stands above it.
 class Whole final : public Coordinator {
  public:
-  Whole(const CoreOptions& core, const Clock& clock, std::unique_ptr<DurableGate> gate,
-        std::unique_ptr<Store> store, std::unique_ptr<MetricsStore> metrics, LogStoreOptions logs,
-        Snapshot snapshot)
+  Whole(const CoreOptions& core, const Clock& clock, Opened opened)
       : clock_(clock),
-        gate_(std::move(gate)),
-        store_(std::move(store)),
-        metrics_(std::move(metrics)),
-        logs_(std::move(logs)),
-        board_(snapshot),
-        courier_({calls_, sessions_, board_, watches_}, snapshot.revision),
-        loop_({.core = core}, std::move(snapshot), {clock_, *store_, *gate_, courier_}),
+        gate_(std::move(opened.gate)),
+        store_(std::move(opened.store)),
+        metrics_(std::move(opened.metrics)),
+        logs_(std::move(opened.logs)),
+        board_(opened.snapshot),
+        courier_({calls_, sessions_, board_, watches_}, opened.snapshot.revision),
+        loop_({.core = core}, std::move(opened.snapshot), {clock_, *store_, *gate_, courier_}),
         reads_(kReadThreads, kReadQueue),
         jobs_(Parts()),
         cluster_(Parts()),
@@ -144,23 +151,23 @@ absl::StatusOr<std::unique_ptr<Coordinator>> Coordinator::Start(
     const Config& config, const CoreOptions& core, const Clock& clock,
     std::function<void(absl::Status)> on_failure) {
   DescribeMetrics();
-  auto gate = std::make_unique<DurableGate>();
+  Opened opened;
+  opened.gate = std::make_unique<DurableGate>();
   SqliteStoreOptions options;
   options.state_dir = config.state_dir;
-  options.on_durable = [held = gate.get(), on_failure](absl::StatusOr<int64_t> revision) {
-    held->OnDurable(revision);
+  options.on_durable = [gate = opened.gate.get(), on_failure](absl::StatusOr<int64_t> revision) {
+    gate->OnDurable(revision);
     if (!revision.ok()) on_failure(revision.status());
   };
-  TY_ASSIGN_OR_RETURN(auto store, OpenSqliteStore(std::move(options)));
-  TY_ASSIGN_OR_RETURN(Snapshot snapshot, store->Load());
+  TY_ASSIGN_OR_RETURN(opened.store, OpenSqliteStore(std::move(options)));
+  TY_ASSIGN_OR_RETURN(opened.snapshot, opened.store->Load());
   // What was loaded is durable.
-  gate->OnDurable(snapshot.revision);
+  opened.gate->OnDurable(opened.snapshot.revision);
   TY_ASSIGN_OR_RETURN(
-      auto metrics,
+      opened.metrics,
       MetricsStore::Open({.path = absl::StrCat(config.state_dir, "/metrics.db")}, clock));
-  const LogStoreOptions logs{.directory = absl::StrCat(config.state_dir, "/logs")};
-  auto whole = std::make_unique<Whole>(core, clock, std::move(gate), std::move(store),
-                                       std::move(metrics), logs, std::move(snapshot));
+  opened.logs.directory = absl::StrCat(config.state_dir, "/logs");
+  auto whole = std::make_unique<Whole>(core, clock, std::move(opened));
   TY_RETURN_IF_ERROR(whole->Serve(config));
   return whole;
 }

@@ -1,0 +1,120 @@
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "base/json.h"
+#include "base/status.h"
+#include "cli/artifact_copy.h"
+#include "cli/local_cluster.h"
+#include "cli/run_job.h"
+#include "cli/text.h"
+#include "cli/verb.h"
+
+namespace trainyard::cli {
+namespace {
+
+struct EvalOptions {
+  std::vector<std::string> models;
+  std::string baseline;
+  std::string prompts;
+  std::vector<std::string> metrics;
+  int64_t limit = 0;
+  SamplingFlags sampling;
+  std::vector<std::string> roots;
+};
+
+// NAME=VALUE; a text without '=' is an error that shows the form.
+absl::StatusOr<std::pair<std::string, std::string>> Pair(const std::string& text,
+                                                         absl::string_view form) {
+  std::pair<std::string, std::string> parts = absl::StrSplit(text, absl::MaxSplits('=', 1));
+  if (parts.first.empty() || parts.second.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" must be ", form));
+  }
+  return parts;
+}
+
+absl::StatusOr<v1::JobSpec> SpecOf(const EvalOptions& options) {
+  v1::JobSpec spec;
+  v1::EvalSpec* eval = spec.mutable_eval();
+  for (const std::string& text : options.models) {
+    TY_ASSIGN_OR_RETURN(const auto named, Pair(text, "NAME=root://... or NAME=JOB/OUTPUT"));
+    v1::EvalModel* model = eval->add_models();
+    model->set_name(named.first);
+    *model->mutable_model() = FileRefOf(named.second);
+    model->set_baseline(named.first == options.baseline);
+  }
+  for (const std::string& text : options.metrics) {
+    TY_ASSIGN_OR_RETURN(const auto named, Pair(text, "KIND=FILE, or NAME=KIND"));
+    v1::EvalMetric* metric = eval->add_metrics();
+    metric->set_name(named.first);
+    const bool has_file = named.second.find('/') != std::string::npos;
+    metric->set_kind(has_file ? named.first : named.second);
+    if (has_file) *metric->mutable_file() = FileRefOf(named.second);
+  }
+  *eval->add_prompts()->mutable_file() = FileRefOf(options.prompts);
+  eval->set_limit(options.limit);
+  *eval->mutable_sampling() = SamplingOf(options.sampling);
+  if (!options.sampling.chat_template.empty()) {
+    eval->mutable_chat_template()->set_name(options.sampling.chat_template);
+  }
+  return spec;
+}
+
+std::string Cell(const Json& value) {
+  if (!value.is_number()) return "-";
+  return absl::StrFormat("%.4g", value.get<double>());
+}
+
+std::string ReportTable(const Json& report) {
+  std::vector<std::vector<std::string>> rows = {{"METRIC", "MODEL", "VALUE", "LOW", "HIGH"}};
+  for (const Json& metric : report.value("metrics", Json::array())) {
+    for (const auto& [model, values] : metric.value("models", Json::object()).items()) {
+      rows.push_back({metric.value("name", ""), model, Cell(values.value("value", Json())),
+                      Cell(values.value("ci_low", Json())),
+                      Cell(values.value("ci_high", Json()))});
+    }
+  }
+  return Table(rows);
+}
+
+absl::StatusOr<int> Eval(const Globals& globals, const EvalOptions& options) {
+  TY_ASSIGN_OR_RETURN(const v1::JobSpec spec, SpecOf(options));
+  TY_ASSIGN_OR_RETURN(Client client, Connect(globals));
+  TY_ASSIGN_OR_RETURN(const Roots roots, RootsOf(client.address(), options.roots));
+  int exit_code = kExitOk;
+  const auto job = RunJob(client, spec, &exit_code);
+  if (absl::IsAborted(job.status()) && exit_code != kExitOk) return exit_code;
+  TY_RETURN_IF_ERROR(job.status());
+  TY_ASSIGN_OR_RETURN(const std::string text, ReadOutput(*job, "report", "report.json", roots));
+  TY_ASSIGN_OR_RETURN(const Json report, ParseJson(text, "report.json"));
+  std::cout << (globals.output == "json" ? report.dump(2) + "\n" : ReportTable(report));
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddEval(CLI::App& app, Globals* globals) {
+  CLI::App* verb = AddVerb(app, globals, "eval",
+                           "Run an eval job from flags, wait for it and print its measures",
+                           "trainyard eval sft=my-sft/model ppo=my-ppo/model --baseline sft "
+                           "--prompts root://data/test.jsonl --metric variety=distinct_2");
+  const auto options = std::make_shared<EvalOptions>();
+  verb->add_option("MODEL", options->models, "NAME=root://NAME/path, or NAME=JOB/OUTPUT")
+      ->required();
+  verb->add_option("--baseline", options->baseline, "name of the model to compare with");
+  verb->add_option("--prompts", options->prompts, "JSONL: root://NAME/path or JOB/OUTPUT")
+      ->required();
+  verb->add_option("--metric", options->metrics, "NAME=KIND, or KIND=FILE where it needs one")
+      ->allow_extra_args(false);
+  verb->add_option("--limit", options->limit, "only so many rows");
+  AddSamplingFlags(verb, &options->sampling);
+  verb->add_option("--root", options->roots,
+                   "NAME=DIRECTORY where a root is mounted here (known for `trainyard up`)")
+      ->allow_extra_args(false);
+  SetBody(verb, globals, [globals, options] { return Eval(*globals, *options); });
+}
+
+}  // namespace trainyard::cli

@@ -1,0 +1,81 @@
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/json.h"
+#include "base/status.h"
+#include "cli/verb.h"
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/tokenizer_file.h"
+
+namespace trainyard::cli {
+namespace {
+
+struct TokenizeOptions {
+  std::string tokenizer;
+  std::vector<std::string> texts;
+  std::vector<int32_t> decode;
+  bool special = false;
+};
+
+std::string TokenizerPath(const std::string& path) {
+  return std::filesystem::is_directory(path) ? absl::StrCat(path, "/tokenizer.json") : path;
+}
+
+void PrintTokens(const Globals& globals, const tokenizer::Tokenizer& tokenizer,
+                 const std::vector<tokenizer::TokenId>& ids) {
+  if (globals.output == "json") {
+    std::cout << Json(ids).dump() << "\n";
+    return;
+  }
+  std::cout << ids.size() << " tokens: " << absl::StrJoin(ids, " ") << "\n";
+  std::cout << absl::StrJoin(ids, "|", [&](std::string* out, tokenizer::TokenId id) {
+    absl::StrAppend(out, tokenizer.TokenBytes(id));
+  }) << "\n";
+}
+
+absl::StatusOr<int> Tokenize(const Globals& globals, TokenizeOptions options) {
+  TY_ASSIGN_OR_RETURN(const auto tokenizer,
+                      tokenizer::LoadTokenizer(TokenizerPath(options.tokenizer)));
+  if (!options.decode.empty()) {
+    for (const int32_t id : options.decode) {
+      if (id < 0 || id >= tokenizer->vocabulary_size()) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "token ", id, " is outside the vocabulary (0 .. ", tokenizer->vocabulary_size() - 1,
+            ")"));
+      }
+    }
+    std::cout << tokenizer->Decode(options.decode, tokenizer::SpecialTokens::kKeep) << "\n";
+    return kExitOk;
+  }
+  if (options.texts.empty()) {
+    options.texts.emplace_back(std::istreambuf_iterator<char>(std::cin),
+                               std::istreambuf_iterator<char>());
+  }
+  for (const std::string& text : options.texts) {
+    PrintTokens(globals, *tokenizer,
+                options.special ? tokenizer->EncodeWithAdded(text) : tokenizer->Encode(text));
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+void AddTokenize(CLI::App& app, Globals* globals) {
+  CLI::App* verb = AddVerb(app, globals, "tokenize",
+                           "Show the tokens of a text, or the text of tokens, on this machine\n"
+                           "(token shards of a data set: a job, examples/specs/tokenize.yaml)",
+                           "trainyard tokenize ./model 'the film was'");
+  const auto options = std::make_shared<TokenizeOptions>();
+  verb->add_option("TOKENIZER", options->tokenizer, "tokenizer.json, or its directory")
+      ->required();
+  verb->add_option("TEXT", options->texts, "texts (default: standard input)");
+  verb->add_option("--decode", options->decode, "ids to turn into text instead");
+  verb->add_flag("--special", options->special, "parse special tokens in the text");
+  SetBody(verb, globals, [globals, options] { return Tokenize(*globals, *options); });
+}
+
+}  // namespace trainyard::cli
