@@ -20,6 +20,8 @@ Trainer::Trainer(const TrainerParts& parts, const LoopOptions& options, const Sc
       report_begin_(last_save_) {}
 
 absl::StatusOr<TrainOutcome> Trainer::Run() {
+  // What training starts from: without it nobody could say what the first steps gained.
+  if (state_.step == 0 && options_.eval_every > 0) TY_RETURN_IF_ERROR(Validate());
   EnterPhase("train");
   while (state_.step < options_.total_steps) {
     TY_ASSIGN_OR_RETURN(const StepInput input, Prepare());
