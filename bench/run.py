@@ -26,7 +26,8 @@ def figures_of_tokenizer(objects):
 
 def figures_of_train_step(objects):
     for o in objects:
-        yield (f"training step, {o['model']} {o['dtype']} {o['rows']}x{o['context']} (PyTorch eager)",
+        case = f"{o['model']} {o['dtype']} {o['rows']}x{o['context']}"
+        yield (f"training step, {case} (PyTorch eager)",
                o["ratio"], 1.0)
 
 
