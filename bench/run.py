@@ -37,13 +37,29 @@ def figures_of_ratio(objects):
         yield f"{name} ({o.get('peer_name', 'peer')})", o["ratio"], o["goal"]
 
 
-# Name -> (script and arguments, what its JSON objects say). {build} is the build directory.
+def figures_of_data_parallel(objects):
+    last = objects[-1]
+    yield (f"2 ranks x 1 thread / 1 rank x 2 threads, {last['model']}",
+           last["ratio_median"], last["target"])
+
+
+def figures_of_checkpoints(objects):
+    ratio, large = objects
+    yield "tokens/s with a checkpoint every 50 steps / without", ratio["ratio_median"], 0.985
+    yield ("limit / longest stall of a checkpoint, 124M parameters",
+           large["target"] / large["longest_stall_seconds"], 1.0)
+
+
+# Name -> (script or program, and arguments, what its JSON objects say). {build} is the build directory.
 BENCHES = {
     "tokenizer": (["bench/tokenizer_bench.py", "--build", "{build}"], figures_of_tokenizer),
     "train_step": (["bench/train_step.py", "{build}/bench/bench_train_step"],
                    figures_of_train_step),
     "generation": (["bench/generation_bench.py", "{build}/bench/bench_generation"],
                    figures_of_ratio),
+    "data_parallel": (["{build}/bench/bench_data_parallel", "demo", "fp32"],
+                      figures_of_data_parallel),
+    "checkpoint_stall": (["{build}/bench/bench_checkpoint_stall"], figures_of_checkpoints),
 }
 
 
@@ -65,7 +81,9 @@ def cpu_model():
 
 def run(name, build):
     command, figures = BENCHES[name]
-    arguments = [PYTHON] + [part.format(build=build) for part in command]
+    arguments = [part.format(build=build) for part in command]
+    if arguments[0].endswith(".py"):
+        arguments.insert(0, PYTHON)
     done = subprocess.run(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     objects = list(json_objects(done.stdout))
     if not objects:
