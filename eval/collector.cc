@@ -78,18 +78,19 @@ class Collector::Lane {
       report.rows = std::exchange(whole, {});
       Tell(std::move(report));
     };
-    absl::Status status = client_.Generate(
-        tokens, sampling, {kChunkTimeout, &collector_->scope_}, [&](DrawnAnswer drawn) {
-          auto& samples = partial[drawn.row];
-          samples[drawn.sample] = std::move(drawn.answer);
-          if (samples.size() < sampling.samples) return;
-          AnsweredRow& row = whole.emplace_back();
-          row.row = drawn.row;
-          for (auto& [sample, answer] : samples) row.answers.push_back(std::move(answer));
-          partial.erase(drawn.row);
-          const absl::Duration age = Clock::Real().Monotonic() - flushed_at;
-          if (whole.size() >= kRowsPerReport || age >= kOldestRow) flush();
-        });
+    const auto on_answer = [&](DrawnAnswer drawn) {
+      auto& samples = partial[drawn.row];
+      samples[drawn.sample] = std::move(drawn.answer);
+      if (samples.size() < sampling.samples) return;
+      AnsweredRow& row = whole.emplace_back();
+      row.row = drawn.row;
+      for (auto& [sample, answer] : samples) row.answers.push_back(std::move(answer));
+      partial.erase(drawn.row);
+      const absl::Duration age = Clock::Real().Monotonic() - flushed_at;
+      if (whole.size() >= kRowsPerReport || age >= kOldestRow) flush();
+    };
+    const absl::Status status =
+        client_.Generate(tokens, sampling, {kChunkTimeout, &collector_->scope_}, on_answer);
     flush();
     std::vector<const data::Prompt*> unfinished;
     for (const auto& [row, prompt] : open) unfinished.push_back(prompt);
