@@ -37,6 +37,12 @@ TEST(AgentConfig, ReadsEveryField) {
   EXPECT_EQ(config->drain, absl::Seconds(5));
 }
 
+TEST(AgentConfig, TheExampleForTwoHostsIsRead) {
+  const auto config = LoadAgentConfig("deploy/agent.yaml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->node, "host-b");
+}
+
 TEST(AgentConfig, AMisspeltFieldNamesLineAndNearestName) {
   EXPECT_EQ(Refusal("cpu_mili: 5\n"),
             "agent.yaml:4: unknown field \"cpu_mili\"; did you mean \"cpu_milli\"?");
