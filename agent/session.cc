@@ -124,6 +124,7 @@ class Agent::Loop {
   PreflightRunner preflights_;
   int64_t stream_number_ = 0;
   std::shared_ptr<Stream> stream_;
+  std::string last_loss_;
   std::thread thread_;
 };
 
@@ -163,10 +164,12 @@ void Agent::Loop::Step(const AgentEvent& event) {
   const bool was_connected = core_.connected();
   const auto* closed = std::get_if<StreamClosed>(&event);
   if (closed != nullptr && closed->stream == stream_number_) {
-    const bool worth_a_line = was_connected || !absl::IsUnavailable(closed->status);
-    Log().log(worth_a_line ? spdlog::level::warn : spdlog::level::debug,
-              "no session with the coordinator at {}: {}", coordinator_,
-              closed->status.ToString());
+    // Every attempt of an hour without a coordinator ends the same way: told once.
+    const std::string why = closed->status.ToString();
+    const bool news = was_connected || why != last_loss_;
+    Log().log(news ? spdlog::level::warn : spdlog::level::debug,
+              "no session with the coordinator at {}, trying again: {}", coordinator_, why);
+    last_loss_ = why;
   }
   if (const auto* ended = std::get_if<TaskEnded>(&event)) {
     Log().info("task {}: {}", ended->task_uid, ended->end.message);

@@ -69,6 +69,12 @@ void MultiplyOnCpu(const RawProduct& shape, const at::Tensor& a, const at::Tenso
   }
 }
 
+at::Tensor Widen(const at::BFloat16* x, int64_t rows, int64_t columns, int64_t stride) {
+  const auto options = at::TensorOptions().dtype(at::kBFloat16);
+  return at::from_blob(const_cast<at::BFloat16*>(x), {rows, columns}, {stride, 1}, options)
+      .to(at::kFloat, /*non_blocking=*/false, /*copy=*/true, at::MemoryFormat::Contiguous);
+}
+
 at::Tensor AtenProduct(Product product, const at::Tensor& a, const at::Tensor& b,
                        at::ScalarType type) {
   const at::Tensor left = product == Product::kAtB ? a.t() : a;
@@ -83,10 +89,17 @@ OneProductThread::~OneProductThread() { MKL_Set_Num_Threads_Local(before_); }
 
 at::ScalarType WideType(at::ScalarType type) { return type == at::kDouble ? type : at::kFloat; }
 
-bool HasBf16Tiles() {
-  constexpr unsigned kFeatureLeaf = 7, kAmxBf16Bit = 1u << 22;
-  unsigned a = 0, b = 0, c = 0, d = 0;
-  return __get_cpuid_count(kFeatureLeaf, 0, &a, &b, &c, &d) != 0 && (d & kAmxBf16Bit) != 0;
+Bf16Products Bf16ProductsHere() {
+  constexpr unsigned kFeatureLeaf = 7, kAmxBf16Bit = 1u << 22, kAvx512Bf16Bit = 1u << 5;
+  static const Bf16Products here = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (__get_cpuid_count(kFeatureLeaf, 0, &a, &b, &c, &d) != 0 && (d & kAmxBf16Bit) != 0) {
+      return Bf16Products::kTiles;
+    }
+    const bool vectors = __get_cpuid_count(kFeatureLeaf, 1, &a, &b, &c, &d) != 0;
+    return vectors && (a & kAvx512Bf16Bit) != 0 ? Bf16Products::kVectors : Bf16Products::kWidened;
+  }();
+  return here;
 }
 
 void MultiplyRaw(const RawProduct& shape, const double* a, const double* b, double* out) {
@@ -106,6 +119,7 @@ void MultiplyRaw(const RawProduct& shape, const float* a, const float* b, float*
 
 void MultiplyRaw(const RawProduct& shape, const at::BFloat16* a, const at::BFloat16* b,
                  float* out) {
+  if (Bf16ProductsHere() != Bf16Products::kTiles) return MultiplyWidened(shape, a, b, out);
   const Ints i = Narrow(shape);
   cblas_gemm_bf16bf16f32(kRowMajor, TransposesA(shape) ? kTranspose : kNoTranspose,
                          TransposesB(shape) ? kTranspose : kNoTranspose, i.m, i.n, i.k,
@@ -113,10 +127,25 @@ void MultiplyRaw(const RawProduct& shape, const at::BFloat16* a, const at::BFloa
                          shape.accumulate ? 1.0f : 0.0f, out, i.ldc);
 }
 
+void MultiplyWidened(const RawProduct& shape, const at::BFloat16* a, const at::BFloat16* b,
+                     float* out) {
+  const int64_t a_rows = TransposesA(shape) ? shape.inner : shape.rows;
+  const int64_t a_columns = TransposesA(shape) ? shape.rows : shape.inner;
+  const int64_t b_rows = TransposesB(shape) ? shape.columns : shape.inner;
+  const int64_t b_columns = TransposesB(shape) ? shape.inner : shape.columns;
+  const at::Tensor wide_a = Widen(a, a_rows, a_columns, shape.a_stride);
+  const at::Tensor wide_b = Widen(b, b_rows, b_columns, shape.b_stride);
+  RawProduct dense = shape;
+  dense.a_stride = a_columns;
+  dense.b_stride = b_columns;
+  MultiplyRaw(dense, wide_a.const_data_ptr<float>(), wide_b.const_data_ptr<float>(), out);
+}
+
 void Multiply(Product product, const at::Tensor& a, const at::Tensor& b, const at::Tensor& out,
               bool accumulate) {
   TY_CHECK(!accumulate || out.scalar_type() == WideType(a.scalar_type()));
-  if (!a.is_cpu()) {
+  const bool to_bf16 = out.scalar_type() == at::kBFloat16;
+  if (!a.is_cpu() || (to_bf16 && Bf16ProductsHere() == Bf16Products::kVectors)) {
     const at::Tensor result = AtenProduct(product, a, b, out.scalar_type());
     if (accumulate) {
       out.add_(result);

@@ -59,8 +59,17 @@ class OneProductThread {
   const int before_;
 };
 
-// Whether bfloat16 products run on matrix tiles (Intel AMX).
-bool HasBf16Tiles();
+// What runs products of bfloat16 numbers on this machine's CPU.
+enum class Bf16Products {
+  kTiles,    // Intel AMX, through MKL
+  kVectors,  // AVX512_BF16, through oneDNN, where the result is bfloat16; else as kWidened
+  kWidened,  // fp32 products of widened factors
+};
+Bf16Products Bf16ProductsHere();
+
+// The product of kWidened.
+void MultiplyWidened(const RawProduct& shape, const at::BFloat16* a, const at::BFloat16* b,
+                     float* out);
 
 }  // namespace trainyard::model
 

@@ -28,6 +28,17 @@ bool AmxAnnouncedWithoutPalette() {
   return __get_cpuid_count(kTileLeaf, 1, &a, &b, &c, &d) == 0 || (a | b | c | d) == 0;
 }
 
+const char* Bf16Suffix() {
+  switch (Bf16ProductsHere()) {
+    case Bf16Products::kTiles:
+      return "+AMX";
+    case Bf16Products::kVectors:
+      return "+BF16";
+    default:
+      return "";
+  }
+}
+
 const char* ShortName(DType dtype) {
   switch (dtype) {
     case DType::kBF16:
@@ -43,8 +54,7 @@ const char* ShortName(DType dtype) {
 
 std::string NumericsId(const std::string& device, DType compute) {
   const std::string isa =
-      device == "cpu" ? absl::StrCat("/", at::get_cpu_capability(), HasBf16Tiles() ? "+AMX" : "")
-                      : "";
+      device == "cpu" ? absl::StrCat("/", at::get_cpu_capability(), Bf16Suffix()) : "";
   return absl::StrCat(device, isa, "/torch-", TORCH_VERSION, "/", ShortName(compute), "/",
                       at::get_num_threads(), "t");
 }

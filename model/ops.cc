@@ -25,6 +25,11 @@ at::Tensor TypedProduct(Product product, const at::Tensor& a, const at::Tensor& 
                         const at::Tensor& bias) {
   const int64_t rows = product == Product::kAtB ? a.size(1) : a.size(0);
   const int64_t columns = product == Product::kABt ? b.size(0) : b.size(1);
+  if (!bias.defined() && Bf16ProductsHere() == Bf16Products::kVectors) {
+    const at::Tensor rounded = at::empty({rows, columns}, a.options());
+    Multiply(product, a, b, rounded);
+    return rounded;
+  }
   const auto wide = a.options().dtype(WideType(a.scalar_type()));
   const at::Tensor sums = at::empty({rows, columns}, wide);
   Multiply(product, a, b, sums);

@@ -62,6 +62,27 @@ TEST_F(GemmTest, ARowDoesNotDependOnHowManyRowsThereAre) {
   }
 }
 
+// The way of machines without bfloat16 instructions, taken here whatever this machine has.
+TEST_F(GemmTest, WidenedProductsAgreeWithFloat64) {
+  const at::Tensor a = at::randn({20, 30}).to(at::kBFloat16);
+  const at::Tensor b = at::randn({30, 40}).to(at::kBFloat16).narrow(1, 4, 24);
+  const at::Tensor out = at::ones({20, 24});
+  RawProduct shape;
+  shape.product = Product::kAB;
+  shape.rows = 20;
+  shape.columns = 24;
+  shape.inner = 30;
+  shape.a_stride = 30;
+  shape.b_stride = 40;
+  shape.out_stride = 24;
+  shape.scale = 0.5;
+  shape.accumulate = true;
+  MultiplyWidened(shape, a.const_data_ptr<at::BFloat16>(), b.const_data_ptr<at::BFloat16>(),
+                  out.mutable_data_ptr<float>());
+  const at::Tensor expected = a.to(at::kDouble).mm(b.to(at::kDouble)) * 0.5 + 1.0;
+  EXPECT_LT((out.to(at::kDouble) - expected).abs().max().item<double>(), 1e-4);
+}
+
 TEST_F(GemmTest, RowsArePaddedToTheMultiple) {
   EXPECT_EQ(PaddedRows(1), 16);
   EXPECT_EQ(PaddedRows(16), 16);
