@@ -129,8 +129,9 @@ void Draft::MoveJob(Job& job, JobMove move, const std::string& reason) {
   record.reason = reason;
   const std::string& id = record.id;
   if (record.state == JobState::kQueued) {
-    state_.queue.insert(QueueKeyOf(record));
-    state_.schedule = true;
+    const QueueKey key = QueueKeyOf(record);
+    state_.queue.insert(key);
+    if (!state_.queue_full_at.has_value() || key < *state_.queue_full_at) state_.schedule = true;
   }
   if (record.state == JobState::kActive) {
     state_.active.insert(id);

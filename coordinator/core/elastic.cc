@@ -1,6 +1,7 @@
 #include "coordinator/core/elastic.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/core/attempt.h"
@@ -26,13 +27,24 @@ std::set<int> LiveIndexes(const State& state, const Job& job, const std::string&
   return indexes;
 }
 
-void FillRole(Draft& draft, Job& job, const RoleShape& role, FillTo fill_to) {
+// What is free, counted when it is needed first.
+class LazyRoom {
+ public:
+  Room& Get(const State& state) {
+    if (!room_.has_value()) room_ = MakeRoom(state, Occupied::kByTasks);
+    return *room_;
+  }
+
+ private:
+  std::optional<Room> room_;
+};
+
+void FillRole(Draft& draft, Job& job, const RoleShape& role, FillTo fill_to, LazyRoom& room) {
   State& state = draft.state();
   const bool to_gang = fill_to == FillTo::kGang;
   const int count = to_gang ? GangCount(job.record, role) : WantedCount(job.record, role);
   const std::set<int> live = LiveIndexes(state, job, role.name);
   if (static_cast<int>(live.size()) >= count) return;
-  Room room = MakeRoom(state, Occupied::kByTasks);
   for (int index = 0; index < count; ++index) {
     if (live.count(index) > 0) continue;
     const auto seat = job.seats.find({role.name, index});
@@ -41,7 +53,7 @@ void FillRole(Draft& draft, Job& job, const RoleShape& role, FillTo fill_to) {
                                    {{role.name, index, &role.resources}},
                                    &job.record.shape->roots,
                                    to_gang ? nullptr : &state.reserved_nodes};
-    const auto places = PlaceAll(request, room);
+    const auto places = PlaceAll(request, room.Get(state));
     if (!places.has_value()) return;
     StartTask(draft, job, request.seats.front(), places->front());
     draft.NoteJob("task.added", job,
@@ -98,11 +110,12 @@ void OnScaleJob(Draft& draft, const ScaleJob& event) {
 
 void FillElastic(Draft& draft, FillTo fill_to) {
   State& state = draft.state();
+  LazyRoom room;
   for (const std::string& id : state.active) {
     Job& job = *state.FindJob(id);
     if (!Runs(job)) continue;
     for (const RoleShape& role : job.record.shape->roles) {
-      if (role.elastic) FillRole(draft, job, role, fill_to);
+      if (role.elastic) FillRole(draft, job, role, fill_to, room);
     }
   }
 }

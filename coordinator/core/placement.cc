@@ -1,6 +1,7 @@
 #include "coordinator/core/placement.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <tuple>
 
@@ -73,6 +74,21 @@ std::vector<size_t> Decreasing(const std::vector<Seat>& seats) {
   return order;
 }
 
+Resources SumOf(const std::vector<Seat>& seats) {
+  Resources sum;
+  for (const Seat& seat : seats) {
+    sum.gpus += Shares(*seat.resources) ? 0 : seat.resources->gpus;
+    sum.cpu_milli += seat.resources->cpu_milli;
+    sum.memory_bytes += seat.resources->memory_bytes;
+  }
+  return sum;
+}
+
+bool MayHoldAll(const NodeRoom& node, const Resources& sum) {
+  return node.cpu_milli >= sum.cpu_milli && node.memory_bytes >= sum.memory_bytes &&
+         node.gpus.size() >= static_cast<size_t>(sum.gpus);
+}
+
 std::optional<std::vector<Placing>> PlaceOnOne(const PlacementRequest& request,
                                                const std::vector<size_t>& order, NodeRoom& room) {
   if (!Fits(room, request, *request.seats[order.front()].resources)) return std::nullopt;
@@ -89,7 +105,7 @@ std::optional<std::vector<Placing>> PlaceOnOne(const PlacementRequest& request,
 
 std::optional<std::vector<Placing>> PlaceOnMany(const PlacementRequest& request,
                                                 const std::vector<size_t>& order, Room& room) {
-  Room trial = room;
+  std::map<size_t, NodeRoom> before;  // of the nodes that were taken from
   std::vector<Placing> places(request.seats.size());
   // Equal seats come one after another: what had no room for the last has none for the next.
   size_t begin = 0;
@@ -98,11 +114,14 @@ std::optional<std::vector<Placing>> PlaceOnMany(const PlacementRequest& request,
     const Resources& resources = *request.seats[i].resources;
     if (last == nullptr || !(resources == *last)) begin = 0;
     last = &resources;
-    while (begin < trial.nodes.size() && !Fits(trial.nodes[begin], request, resources)) ++begin;
-    if (begin == trial.nodes.size()) return std::nullopt;
-    places[i] = Take(trial.nodes[begin], request, resources);
+    while (begin < room.nodes.size() && !Fits(room.nodes[begin], request, resources)) ++begin;
+    if (begin == room.nodes.size()) {
+      for (auto& [index, node] : before) room.nodes[index] = std::move(node);
+      return std::nullopt;
+    }
+    before.emplace(begin, room.nodes[begin]);
+    places[i] = Take(room.nodes[begin], request, resources);
   }
-  room = std::move(trial);
   return places;
 }
 
@@ -154,7 +173,9 @@ bool Eligible(const NodeOffer& offer, const Resources& resources,
 std::optional<std::vector<Placing>> PlaceAll(const PlacementRequest& request, Room& room) {
   const std::vector<size_t> order = Decreasing(request.seats);
   if (request.seats.size() > 1) {
+    const Resources sum = SumOf(request.seats);
     for (NodeRoom& node : room.nodes) {
+      if (!MayHoldAll(node, sum)) continue;
       if (auto places = PlaceOnOne(request, order, node)) return places;
     }
   }

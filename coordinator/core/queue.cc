@@ -48,30 +48,37 @@ bool BackoffEnded(const State& state, absl::Time now) {
 void RunQueue(Draft& draft) {
   State& state = draft.state();
   state.reserved_nodes.clear();
+  state.queue_full_at.reset();
   if (state.queue.empty()) return;
   Room room = MakeRoom(state, Occupied::kByTasks);
   const Room empty = MakeRoom(state, Occupied::kByNobody);
-  const std::set<QueueKey> queue = state.queue;
-  for (const QueueKey& key : queue) {
-    if (state.reserved_nodes.size() == room.nodes.size()) break;
+  Room trial = empty;
+  for (auto next = state.queue.begin(); next != state.queue.end();) {
+    const QueueKey key = *next++;  // a job that starts leaves the queue
     Job& job = *state.FindJob(std::get<2>(key));
     if (job.record.not_before > draft.now()) continue;
     const PlacementRequest request{job.record.id, GangOf(job.record), &job.record.shape->roots,
-                                   &state.reserved_nodes};
+                                   nullptr};
     if (request.seats.empty()) continue;
     if (const auto places = PlaceAll(request, room)) {
       StartAttempt(draft, job, request.seats, *places);
       continue;
     }
-    Room trial = empty;
-    PlacementRequest anywhere = request;
-    anywhere.avoid = nullptr;
-    if (PlaceAll(anywhere, trial).has_value()) {
+    if (PlaceAll(request, trial).has_value()) {
+      trial = empty;
       Reserve(request, empty, state.reserved_nodes);
+      const auto reserved = [&](const NodeRoom& node) {
+        return state.reserved_nodes.count(node.name) > 0;
+      };
+      room.nodes.erase(std::remove_if(room.nodes.begin(), room.nodes.end(), reserved),
+                       room.nodes.end());
       Remember(draft, job, "waits for resources that other jobs hold");
     } else {
       Remember(draft, job, DescribeMisfit(state, job.record));
     }
+    if (!room.nodes.empty()) continue;
+    state.queue_full_at = key;
+    return;
   }
 }
 

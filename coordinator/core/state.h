@@ -95,6 +95,9 @@ struct State {
 
   // Something changed that may let a queued job or an elastic task start.
   bool schedule = true;
+  // Where the last pass over the queue found every node taken or kept: what comes behind it can not
+  // start before something else changes.
+  std::optional<QueueKey> queue_full_at;
   // Nodes kept free for the first gang of the queue that fits the cluster but not yet.
   std::set<std::string> reserved_nodes;
 
