@@ -1,12 +1,15 @@
-"""Generation: the rollout engine beside Hugging Face generate, interleaved.
+#!/usr/bin/env python3
+"""Generation: the rollout engine beside Hugging Face generate, in interleaved pairs.
 
-Run from the root after building bench_generation:
-  .venv-parity/bin/python bench/generation_bench.py build/release/bench/bench_generation
+    .venv-parity/bin/python bench/generation_bench.py [--build build/release] [--pairs 5]
+
 Demo-size Llama (6 layers, width 256, 4 heads, feed-forward 768, vocabulary 8,192), random weights,
 fp32 on both sides, 32 prompts of 64 tokens, 128 new tokens, temperature 1, no end token, two
 threads. Prints one JSON line; "ratio" is ours / theirs by median tokens per second.
 """
+import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -16,7 +19,7 @@ import time
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-PROMPTS, PROMPT_TOKENS, NEW_TOKENS, THREADS, PAIRS = 32, 64, 128, 2, 5
+PROMPTS, PROMPT_TOKENS, NEW_TOKENS, THREADS = 32, 64, 128, 2
 GOAL = 3.0
 
 
@@ -59,6 +62,10 @@ class Engine:
 
 
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build/release")
+    parser.add_argument("--pairs", type=int, default=5)
+    flags = parser.parse_args()
     torch.set_num_threads(THREADS)
     model = demo_model()
     model.generation_config.eos_token_id = None
@@ -67,11 +74,11 @@ def main():
     tokens = PROMPTS * NEW_TOKENS
     with tempfile.TemporaryDirectory() as directory:
         model.save_pretrained(directory)
-        engine = Engine(sys.argv[1], directory)
+        engine = Engine(os.path.join(flags.build, "bench/bench_generation"), directory)
         engine.run()
         peer_seconds(model, prompts)
         ours, theirs = [], []
-        for _ in range(PAIRS):
+        for _ in range(flags.pairs):
             result = engine.run()
             assert result["tokens"] == tokens
             ours.append(tokens / result["seconds"])

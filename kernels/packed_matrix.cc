@@ -9,8 +9,14 @@ namespace trainyard::kernels {
 PackedMatrix::PackedMatrix(int inner, int columns)
     : inner_(inner),
       columns_(columns),
-      panels_(static_cast<size_t>(inner) * ((columns + kPanelColumns - 1) / kPanelColumns) *
-              kPanelColumns) {}
+      panels_(new float[static_cast<size_t>(inner) * panels() * kPanelColumns]) {
+  const int used = columns % kPanelColumns;
+  if (used == 0) return;
+  float* last = panels_.get() + static_cast<int64_t>(panels() - 1) * inner * kPanelColumns;
+  for (int k = 0; k < inner; ++k) {
+    std::fill(last + k * kPanelColumns + used, last + (k + 1) * kPanelColumns, 0.0f);
+  }
+}
 
 void PackedMatrix::SetColumns(int begin, int count, const float* source, int64_t column_stride,
                               int64_t inner_stride) {
@@ -18,20 +24,31 @@ void PackedMatrix::SetColumns(int begin, int count, const float* source, int64_t
   for (int done = 0; done < count;) {
     const int column = begin + done;
     const int width = std::min(count - done, kPanelColumns - column % kPanelColumns);
-    float* target = panels_.data() +
+    float* target = panels_.get() +
                     static_cast<int64_t>(column / kPanelColumns) * inner_ * kPanelColumns +
                     column % kPanelColumns;
     const float* from = source + done * column_stride;
-    // A few k at a time, so that each cache line of a [N, K] source is read once while it is near.
-    constexpr int kStripe = 16;
-    for (int first = 0; first < inner_; first += kStripe) {
-      const int last = std::min(inner_, first + kStripe);
-      for (int c = 0; c < width; ++c) {
-        const float* line = from + c * column_stride;
-        for (int k = first; k < last; ++k) target[k * kPanelColumns + c] = line[k * inner_stride];
+    if (column_stride == 1) {
+      for (int k = 0; k < inner_; ++k) {
+        std::copy_n(from + k * inner_stride, width, target + k * kPanelColumns);
       }
+    } else {
+      SetPanel(target, width, from, column_stride, inner_stride);
     }
     done += width;
+  }
+}
+
+void PackedMatrix::SetPanel(float* target, int width, const float* from, int64_t column_stride,
+                            int64_t inner_stride) {
+  // A few k at a time, so that each cache line of a [N, K] source is read once while it is near.
+  constexpr int kStripe = 16;
+  for (int first = 0; first < inner_; first += kStripe) {
+    const int last = std::min(inner_, first + kStripe);
+    for (int c = 0; c < width; ++c) {
+      const float* line = from + c * column_stride;
+      for (int k = first; k < last; ++k) target[k * kPanelColumns + c] = line[k * inner_stride];
+    }
   }
 }
 

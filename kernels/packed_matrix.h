@@ -4,15 +4,15 @@
 #define TRAINYARD_KERNELS_PACKED_MATRIX_H_
 
 #include <cstdint>
-#include <vector>
+#include <memory>
 
 #include "kernels/fp32.h"
 #include "kernels/thread_pool.h"
 
 namespace trainyard::kernels {
 
-// weight_KN as ceil(N / 32) panels of [K][32], padded with zeros. A value; its parts are filled by
-// SetColumns, so that several matrices side by side (query, key, value) become one.
+// weight_KN as ceil(N / 32) panels of [K][32], padded with zeros. Movable; its parts are filled
+// by SetColumns, so that several matrices side by side (query, key, value) become one.
 class PackedMatrix {
  public:
   PackedMatrix() = default;
@@ -30,14 +30,18 @@ class PackedMatrix {
   int inner() const { return inner_; }
   int columns() const { return columns_; }
   const float* panel(int index) const {
-    return panels_.data() + static_cast<int64_t>(index) * inner_ * kPanelColumns;
+    return panels_.get() + static_cast<int64_t>(index) * inner_ * kPanelColumns;
   }
   int panels() const { return (columns_ + kPanelColumns - 1) / kPanelColumns; }
 
  private:
+  // One panel's columns, or a part of them.
+  void SetPanel(float* target, int width, const float* from, int64_t column_stride,
+                int64_t inner_stride);
+
   int inner_ = 0;
   int columns_ = 0;
-  std::vector<float> panels_;
+  std::unique_ptr<float[]> panels_;  // not initialised: a version is packed while others wait
 };
 
 // The rows of one product. Strides in floats.

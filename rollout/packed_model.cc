@@ -151,12 +151,14 @@ struct Part {
 
 enum class Layout { kOutIn, kInOut };
 
-absl::Status PackParts(Reader& reader, Layout layout, absl::Span<const Part> parts,
+// Fills `linear`, whose memory is used again when it has the size already.
+absl::Status PackParts(Reader& reader, Layout layout, int64_t inner, absl::Span<const Part> parts,
                        PackedLinear* linear) {
   int64_t columns = 0;
   for (const Part& part : parts) columns += part.columns;
-  const int64_t inner = linear->matrix.inner();
-  linear->matrix = kernels::PackedMatrix(static_cast<int>(inner), static_cast<int>(columns));
+  if (linear->matrix.inner() != inner || linear->matrix.columns() != columns) {
+    linear->matrix = kernels::PackedMatrix(static_cast<int>(inner), static_cast<int>(columns));
+  }
   int begin = 0;
   for (const Part& part : parts) {
     const int count = static_cast<int>(part.columns);
@@ -172,24 +174,18 @@ absl::Status PackParts(Reader& reader, Layout layout, absl::Span<const Part> par
   return absl::OkStatus();
 }
 
-PackedLinear WithInner(int64_t inner) {
-  PackedLinear linear;
-  linear.matrix = kernels::PackedMatrix(static_cast<int>(inner), 0);
-  return linear;
-}
-
 absl::Status PackLlamaLayer(const model::ModelConfig& c, const std::string& prefix, Reader& reader,
                             PackedLayer* layer) {
   const std::string attention = prefix + "self_attn.";
   const int64_t queries = c.heads * c.head_width, keys = c.kv_heads * c.head_width;
   TY_RETURN_IF_ERROR(reader.ReadVector(prefix + "input_layernorm.weight", c.width,
                                        &layer->attention_norm.weight));
-  layer->qkv = WithInner(c.width);
-  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn,
+  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn, c.width,
                                {{attention + "q_proj.weight", queries},
                                 {attention + "k_proj.weight", keys},
                                 {attention + "v_proj.weight", keys}},
                                &layer->qkv));
+  layer->qkv.bias.clear();
   if (c.qkv_bias) {
     for (const Part& part : {Part{"q_proj.bias", queries}, {"k_proj.bias", keys},
                              {"v_proj.bias", keys}}) {
@@ -204,26 +200,22 @@ absl::Status PackLlamaLayer(const model::ModelConfig& c, const std::string& pref
     TY_RETURN_IF_ERROR(
         reader.ReadVector(attention + "k_norm.weight", c.head_width, &layer->key_norm));
   }
-  layer->out = WithInner(queries);
-  TY_RETURN_IF_ERROR(
-      PackParts(reader, Layout::kOutIn, {{attention + "o_proj.weight", c.width}}, &layer->out));
+  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn, queries,
+                               {{attention + "o_proj.weight", c.width}}, &layer->out));
   TY_RETURN_IF_ERROR(reader.ReadVector(prefix + "post_attention_layernorm.weight", c.width,
                                        &layer->mlp_norm.weight));
-  layer->up = WithInner(c.width);
-  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn,
+  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn, c.width,
                                {{prefix + "mlp.gate_proj.weight", c.ffn_width},
                                 {prefix + "mlp.up_proj.weight", c.ffn_width}},
                                &layer->up));
-  layer->down = WithInner(c.ffn_width);
-  return PackParts(reader, Layout::kOutIn, {{prefix + "mlp.down_proj.weight", c.width}},
-                   &layer->down);
+  return PackParts(reader, Layout::kOutIn, c.ffn_width,
+                   {{prefix + "mlp.down_proj.weight", c.width}}, &layer->down);
 }
 
 absl::Status PackGpt2Linear(Reader& reader, const std::string& name, int64_t inner,
                             int64_t columns, PackedLinear* linear) {
-  *linear = WithInner(inner);
   TY_RETURN_IF_ERROR(
-      PackParts(reader, Layout::kInOut, {{name + ".weight", columns}}, linear));
+      PackParts(reader, Layout::kInOut, inner, {{name + ".weight", columns}}, linear));
   return reader.ReadVector(name + ".bias", columns, &linear->bias);
 }
 
@@ -249,8 +241,7 @@ absl::Status PackGpt2Layer(const model::ModelConfig& c, const std::string& prefi
 absl::Status PackEnds(Reader& reader, bool gpt2, PackedModel* packed) {
   const model::ModelConfig& c = packed->config;
   const std::string embedding = gpt2 ? "wte.weight" : "model.embed_tokens.weight";
-  packed->lm_head = WithInner(c.width);
-  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn,
+  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn, c.width,
                                {{c.tied_head ? embedding : "lm_head.weight", c.vocab_size}},
                                &packed->lm_head));
   if (!c.tied_head) {
@@ -292,7 +283,8 @@ absl::StatusOr<std::unique_ptr<TensorSource>> OpenModelDirectory(const std::stri
 }
 
 absl::StatusOr<std::shared_ptr<PackedModel>> PackModel(const model::ModelConfig& config,
-                                                       const TensorSource& source) {
+                                                       const TensorSource& source,
+                                                       std::shared_ptr<PackedModel> into) {
   TY_RETURN_IF_ERROR(model::ValidateConfig(config));
   if (config.head != model::Head::kLm) {
     return absl::InvalidArgumentError(
@@ -301,7 +293,8 @@ absl::StatusOr<std::shared_ptr<PackedModel>> PackModel(const model::ModelConfig&
   const bool gpt2 = config.family == model::Family::kGpt2;
   Reader reader(source, gpt2 ? std::vector<std::string>{"transformer.", ""}
                              : std::vector<std::string>{""});
-  auto packed = std::make_shared<PackedModel>();
+  std::shared_ptr<PackedModel> packed =
+      into != nullptr ? std::move(into) : std::make_shared<PackedModel>();
   packed->config = config;
   packed->layers.resize(config.layers);
   for (int64_t i = 0; i < config.layers; ++i) {

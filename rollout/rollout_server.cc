@@ -92,7 +92,7 @@ absl::StatusOr<std::unique_ptr<RolloutServer>> RolloutServer::Start(
 
   server->loop_ = std::make_unique<EngineLoop>(std::move(engine), Clock::Real());
   // The service compares the tokenizer by all of its names; the inbox need not again.
-  server->inbox_ = std::make_unique<WeightsInbox>(parsed.config, "", Clock::Real());
+  server->inbox_ = std::make_unique<WeightsInbox>(packed, "", Clock::Real());
   const auto host_token = HostToken();
   server->client_ = std::make_unique<WeightsClient>(WeightsClientOptions{
       options.fence, host_token.ok() ? *host_token : std::string()});

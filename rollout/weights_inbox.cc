@@ -1,6 +1,7 @@
 #include "rollout/weights_inbox.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <utility>
 
@@ -194,6 +195,18 @@ WeightsInbox::FetchChanged(const WeightsManifest& manifest, WeightsFetcher& fetc
   return fetched;
 }
 
+std::shared_ptr<PackedModel> WeightsInbox::TakeRetired() {
+  for (auto it = models_.begin(); it != models_.end(); ++it) {
+    if (it->use_count() > 1) continue;
+    // The engine's thread let go of it: what it read happened before what is written now.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    std::shared_ptr<PackedModel> retired = std::move(*it);
+    models_.erase(it);
+    return retired;
+  }
+  return nullptr;
+}
+
 absl::StatusOr<StagedWeights> WeightsInbox::Stage(const WeightsManifest& manifest,
                                                   WeightsFetcher& fetcher, absl::Time deadline) {
   TY_RETURN_IF_ERROR(CheckManifest(manifest));
@@ -222,7 +235,9 @@ absl::StatusOr<StagedWeights> WeightsInbox::Stage(const WeightsManifest& manifes
     }
   }
   const absl::Duration verified_at = clock_.Monotonic();
-  TY_ASSIGN_OR_RETURN(std::shared_ptr<PackedModel> model, PackModel(config_, source));
+  TY_ASSIGN_OR_RETURN(std::shared_ptr<PackedModel> model,
+                      PackModel(config_, source, TakeRetired()));
+  models_.push_back(model);
   model->version = manifest.version;
   model->digest = manifest.digest;
   staged.model = std::move(model);

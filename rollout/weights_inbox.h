@@ -91,9 +91,14 @@ struct StagedWeights {
 // Turns manifests into packed models. Owned by one thread at a time.
 class WeightsInbox {
  public:
-  // `config` is the model served; manifests of another shape are refused.
-  WeightsInbox(model::ModelConfig config, std::string tokenizer_hash, const Clock& clock)
-      : config_(std::move(config)), tokenizer_hash_(std::move(tokenizer_hash)), clock_(clock) {}
+  // `served` is the model served now; manifests of another configuration are refused. Its memory
+  // takes a later version when nobody uses it any more.
+  WeightsInbox(std::shared_ptr<PackedModel> served, std::string tokenizer_hash,
+               const Clock& clock)
+      : config_(served->config),
+        tokenizer_hash_(std::move(tokenizer_hash)),
+        clock_(clock),
+        models_({std::move(served)}) {}
 
   // Fetches, verifies and packs a version. FailedPrecondition names what does not fit (form,
   // configuration, tokenizer); DataLoss names the tensor whose bytes have another checksum;
@@ -113,9 +118,13 @@ class WeightsInbox {
   absl::StatusOr<std::map<std::string, std::shared_ptr<Buffer>>> FetchChanged(
       const WeightsManifest& manifest, WeightsFetcher& fetcher, absl::Time deadline) const;
 
+  // A model that only the inbox holds any more; null when all are in use.
+  std::shared_ptr<PackedModel> TakeRetired();
+
   const model::ModelConfig config_;
   const std::string tokenizer_hash_;
   const Clock& clock_;
+  std::vector<std::shared_ptr<PackedModel>> models_;  // in use, and one that may be free
   Buffers last_;  // of the last version that came by streams
 };
 

@@ -66,7 +66,8 @@ class WeightsInboxTest : public testing::TestWithParam<bool> {
   absl::StatusOr<StagedWeights> Stage(const WeightsManifest& manifest, MemoryFetcher& fetcher) {
     return inbox_.Stage(manifest, fetcher, absl::InfiniteFuture());
   }
-  WeightsInbox inbox_{TinyLlama(), "hash", Clock::Real()};
+  WeightsInbox inbox_{*PackModel(TinyLlama(), MemoryWeights(TinyLlama(), 1)), "hash",
+                      Clock::Real()};
 };
 
 TEST_P(WeightsInboxTest, StagedWeightsAreThePublishedOnes) {
@@ -120,6 +121,21 @@ TEST_F(WeightsInboxTest, OnlyTensorsWithAnotherChecksumAreFetchedAgain) {
   ASSERT_TRUE(staged.ok()) << staged.status();
   EXPECT_EQ(next.fetched_bytes, changed);
   EXPECT_EQ(staged->unchanged_tensors + 1u, second.manifest.tensors.size());
+}
+
+TEST_F(WeightsInboxTest, MemoryIsUsedAgainOnlyWhenNobodyReadsIt) {
+  const Published published = Publish(TinyLlama(), 4, 1);
+  MemoryFetcher fetcher(published, true);
+  auto first = Stage(published.manifest, fetcher);  // into the memory of the model served before
+  ASSERT_TRUE(first.ok());
+  const float* memory = first->model->lm_head.matrix.panel(0);
+  const auto second = Stage(published.manifest, fetcher);  // while `first` is in use
+  ASSERT_TRUE(second.ok());
+  EXPECT_NE(second->model->lm_head.matrix.panel(0), memory);
+  first = absl::CancelledError("swapped out");
+  const auto third = Stage(published.manifest, fetcher);
+  ASSERT_TRUE(third.ok());
+  EXPECT_EQ(third->model->lm_head.matrix.panel(0), memory);
 }
 
 TEST_F(WeightsInboxTest, AStreamThatEndsEarlyIsDataLoss) {
