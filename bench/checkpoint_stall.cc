@@ -2,8 +2,8 @@
 //
 // Tokens per second of STEPS steps (200) with a checkpoint every EVERY (50) against none, in turns;
 // the longest time that training stood still for one; and the same stall for the state of a model
-// of 124 M parameters (fp32, AdamW: 1.5 GB), whose steps are too slow to time here. One line of JSON
-// each. Targets: ratio >= 0.985, stall <= 0.5 s.
+// of 124 M parameters (fp32, AdamW: 1.5 GB), whose steps are too slow to time here. One line of
+// JSON each. Targets: ratio >= 0.985, stall <= 0.5 s.
 
 #include <ATen/ATen.h>
 #include <unistd.h>

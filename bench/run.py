@@ -50,7 +50,8 @@ def figures_of_checkpoints(objects):
            large["target"] / large["longest_stall_seconds"], 1.0)
 
 
-# Name -> (script or program, and arguments, what its JSON objects say). {build} is the build directory.
+# Name -> (script or program with arguments, what its JSON objects say). {build}: the build's
+# directory.
 BENCHES = {
     "tokenizer": (["bench/tokenizer_bench.py", "--build", "{build}"], figures_of_tokenizer),
     "train_step": (["bench/train_step.py", "{build}/bench/bench_train_step"],
