@@ -50,8 +50,8 @@ def main():
                      for command in commands]
         bad = any(codes)
         failed |= bad
-        print(f"{name:36} {time.monotonic() - begin:8.0f} s  {'FAILED ' + str(log) if bad else 'ok'}",
-              flush=True)
+        verdict = f"FAILED: {log}" if bad else "ok"
+        print(f"{name:36} {time.monotonic() - begin:8.0f} s  {verdict}", flush=True)
     return 1 if failed else 0
 
 
