@@ -26,13 +26,14 @@ TEST(Devices, AnAffinityMaskIsRespected) {
   ASSERT_EQ(sched_setaffinity(0, sizeof(before), &before), 0);
 }
 
-TEST(Devices, WithoutTheLibraryThereAreNoGpus) {
+// The library is tests/agent/fake_nvml.cc.
+TEST(Devices, AGpuOnWhichSomebodyElseComputesIsNotOffered) {
   const auto gpus = OfferedGpus();
   ASSERT_TRUE(gpus.ok()) << gpus.status();
-  for (const GpuDevice& gpu : *gpus) {
-    EXPECT_FALSE(gpu.uuid.empty());
-    EXPECT_GT(gpu.memory_bytes, 0);
-  }
+  ASSERT_EQ(gpus->size(), 1);
+  EXPECT_EQ(gpus->front().uuid, "GPU-1");
+  EXPECT_EQ(gpus->front().kind, "NVIDIA H200");
+  EXPECT_EQ(gpus->front().memory_bytes, 150'000'000'000);
 }
 
 }  // namespace
