@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -113,8 +114,8 @@ TEST_F(FaultsTest, KillsOfTheCoordinatorDisturbNoRunningJobAndLoseNothingAcknowl
   Start({});
   const std::string running = Submit("running", 2);
   AwaitProgress(running);
-  for (int round = 0; round < Options().rounds; ++round) {
-    Submit(absl::StrCat("job-", round), 1);
+  for (int kills = 0; kills < std::max(Options().rounds, 5); ++kills) {
+    Submit(absl::StrCat("job-", kills), 1);
     Pass(dice_.Milliseconds(0, 300));
     cluster_->coordinator().Kill();
     Pass(dice_.Milliseconds(0, 300));
