@@ -31,6 +31,7 @@ class Cluster:
 
     def __init__(self, binaries, directory, data):
         self.cli = str(binaries / "trainyard")
+        self.runs = directory / "roots" / "runs"
         self.log = (directory.parent / "cluster.log").open("w")
         self.process = subprocess.Popen(
             [self.cli, "up", "--slots", "4", "--dir", str(directory), "--root", f"data={data}",
@@ -71,7 +72,8 @@ def series(points, name):
 
 def gate(name, value, low=None, high=None, **bounds):
     """One row of the verdict table. `bounds`: at_least, at_most, low_above, high_below."""
-    tests = {"at_least": (value, ">=", lambda v, b: v >= b), "at_most": (value, "<=", lambda v, b: v <= b),
+    tests = {"at_least": (value, ">=", lambda v, b: v >= b),
+             "at_most": (value, "<=", lambda v, b: v <= b),
              "low_above": (low, "interval >", lambda v, b: v is not None and v > b),
              "high_below": (high, "interval <", lambda v, b: v is not None and v < b)}
     ok, texts = True, []
@@ -110,11 +112,13 @@ def charts(metrics):
         return {"title": title, "x": x, "y": y,
                 "series": [{"name": name, "points": points} for name, points in lines]}
     return [
-        chart("Pretraining: loss", "step", "nats/token", ("train", series(metrics["pretrain"], "loss")),
+        chart("Pretraining: loss", "step", "nats/token",
+              ("train", series(metrics["pretrain"], "loss")),
               ("held out", series(metrics["pretrain"], "eval_loss"))),
         chart("SFT: loss", "step", "nats/token", ("train", series(metrics["sft"], "loss")),
               ("held out", series(metrics["sft"], "eval_loss"))),
-        chart("Reward model: loss", "step", "nats/pair", ("train", series(metrics["reward"], "loss"))),
+        chart("Reward model: loss", "step", "nats/pair",
+              ("train", series(metrics["reward"], "loss"))),
         chart("PPO: reward", "iteration", "SD of the SFT model's",
               ("reward", series(metrics["ppo"], "reward"))),
         chart("PPO: KL to the SFT model", "iteration", "nats/answer",
@@ -136,7 +140,8 @@ def gather(cluster, pipeline_id, out, started):
                for stage in ("pretrain", "sft", "reward", "ppo")}
     exported = out / "verdict"
     shutil.rmtree(exported, ignore_errors=True)
-    if cluster.run("export", f"{jobs['verdict']}/report", str(exported)).returncode != 0:
+    if cluster.run("export", f"{jobs['verdict']}/report", str(exported),
+                   "--root", f"runs={cluster.runs}").returncode != 0:
         raise SystemExit("the verdict's report could not be exported")
     verdict = json.loads((exported / "report.json").read_text())
     samples = [{"prompt": s["prompt"].removeprefix("continue: "), "before": s["answers"]["sft"],
