@@ -3,7 +3,7 @@
 PRESET ?= release
 BUILD  := build/$(PRESET)
 
-.PHONY: all build setup-build setup-parity test demo bench soak parity gpu tidy install clean help
+.PHONY: all help setup-build setup-parity compile build tidy test demo bench soak install clean
 
 all: build
 
@@ -21,29 +21,29 @@ setup-build:
 setup-parity:
 	@scripts/setup parity
 
-build: setup-build
+compile:
 	@[ -e $(BUILD)/build.ninja ] || cmake --preset $(PRESET)
 	@cmake --build --preset $(PRESET)
+
+build: setup-build
+	@$(MAKE) --no-print-directory compile
 
 tidy:
 	@python3 tests/tidy_test.py
 
 test: setup-parity
-	@[ -e $(BUILD)/build.ninja ] || cmake --preset $(PRESET)
-	@cmake --build --preset $(PRESET)
+	@$(MAKE) --no-print-directory compile
 	@scripts/run-rings $(BUILD) tidy=30 unit=180 simulation=120 parity=360 integration=360 faults=180
 
 demo: build
 	@python3 examples/demo/run.py --build $(BUILD)
 
 bench: setup-parity
-	@[ -e $(BUILD)/build.ninja ] || cmake --preset $(PRESET)
-	@cmake --build --preset $(PRESET)
+	@$(MAKE) --no-print-directory compile
 	@python3 bench/run.py --build $(BUILD)
 
 soak: setup-parity
-	@[ -e $(BUILD)/build.ninja ] || cmake --preset $(PRESET)
-	@cmake --build --preset $(PRESET)
+	@$(MAKE) --no-print-directory compile
 	@python3 scripts/soak.py --build $(BUILD)
 
 PREFIX ?= $(CURDIR)/install
