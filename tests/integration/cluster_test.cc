@@ -212,6 +212,51 @@ TEST_F(ClusterTest, AFailedStageCancelsWhatWaitsForIt) {
   EXPECT_EQ(Await(pipeline->job_ids(1), v1::CANCELLED).end().class_(), v1::END_UPSTREAM);
 }
 
+// A job that reads this file, and never gets as far as that.
+v1::JobSpec TokenizerJob(const std::string& name, const std::string& uri) {
+  v1::JobSpec spec;
+  spec.set_name(name);
+  spec.mutable_tokenizer()->set_vocab_size(512);
+  spec.mutable_tokenizer()->add_special_tokens("<|end|>");
+  spec.mutable_tokenizer()->set_end_of_text("<|end|>");
+  spec.mutable_tokenizer()->add_train()->mutable_file()->set_uri(uri);
+  return spec;
+}
+
+TEST_F(ClusterTest, AMissingFileFailsTheJobBeforeAnyTaskStarts) {
+  const v1::Job job = Await(Submit(TokenizerJob("missing", "root://data/no/such.jsonl")),
+                            v1::FAILED);
+  EXPECT_EQ(job.end().class_(), v1::END_USER_ERROR);
+  EXPECT_THAT(job.end().message(), HasSubstr("root://data/no/such.jsonl"));
+  EXPECT_EQ(job.attempt(), 1) << "a user's error is not retried";
+  const auto agent = ReadFile(cluster_->Dir("agent-0.log"));
+  ASSERT_TRUE(agent.ok());
+  EXPECT_THAT(*agent, ::testing::Not(HasSubstr("starting task")));
+  EXPECT_TRUE(cluster_->WaitUntilIdle(kLong).ok());
+}
+
+TEST_F(ClusterTest, AFileOutsideItsRootIsRefused) {
+  const auto climbing = cluster_->Submit(TokenizerJob("climber", "root://data/../secret.txt"));
+  EXPECT_EQ(climbing.status().code(), absl::StatusCode::kInvalidArgument) << climbing.status();
+  fs::create_symlink("/etc/passwd", cluster_->Dir("data/link.txt"));
+  const v1::Job job = Await(Submit(TokenizerJob("linker", "root://data/link.txt")), v1::FAILED);
+  EXPECT_EQ(job.end().class_(), v1::END_USER_ERROR);
+  EXPECT_THAT(job.end().message(), HasSubstr("leaves its root"));
+}
+
+TEST_F(ClusterTest, AJobThatFitsNowhereWaitsAndSaysWhy) {
+  const std::string id = Submit(FakeJob("huge", 5, absl::Milliseconds(10), 100));
+  const auto waiting = cluster_->WaitFor(id, kLong, [](const v1::Job& job) {
+    return job.state() == v1::QUEUED && !job.reason().empty();
+  });
+  ASSERT_TRUE(waiting.ok()) << waiting.status();
+  EXPECT_THAT(waiting->reason(), HasSubstr("cpu"));
+  v1::CancelJobRequest request;
+  request.set_job(id);
+  ASSERT_TRUE(rpc::Call(cluster_->jobs(), &v1::JobService::Stub::CancelJob, request, {}).ok());
+  Await(id, v1::CANCELLED);
+}
+
 TEST_F(ClusterTest, TheSameRequestTwiceIsOneJob) {
   const v1::JobSpec spec = FakeJob("once", 3, absl::Milliseconds(10));
   const auto first = cluster_->Submit(spec, "request-1");
