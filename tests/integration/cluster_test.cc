@@ -146,6 +146,24 @@ TEST_F(ClusterTest, AFailedJobCanBeRetriedAndGoesOnFromItsCheckpoint) {
   EXPECT_EQ(again->current().restored_step(), 4);
 }
 
+TEST_F(ClusterTest, APausedJobFreesItsSlotsAndGoesOnWhereItWas) {
+  const std::string id = Submit(FakeJob("pauser", 100, absl::Milliseconds(20)));
+  AwaitStep(id, 3);
+  v1::PauseJobRequest pause;
+  pause.set_job(id);
+  ASSERT_TRUE(rpc::Call(cluster_->jobs(), &v1::JobService::Stub::PauseJob, pause, {}).ok());
+  const v1::Job paused = Await(id, v1::PAUSED);
+  const absl::Status idle = cluster_->WaitUntilIdle(kLong);
+  EXPECT_TRUE(idle.ok()) << idle;
+  ASSERT_GE(paused.checkpoints_size(), 1) << "a pause saves a checkpoint";
+  v1::ResumeJobRequest resume;
+  resume.set_job(id);
+  ASSERT_TRUE(rpc::Call(cluster_->jobs(), &v1::JobService::Stub::ResumeJob, resume, {}).ok());
+  const v1::Job done = Await(id, v1::SUCCEEDED);
+  EXPECT_GE(done.current().restored_step(), 3);
+  EXPECT_GT(done.epoch(), paused.current().epoch());
+}
+
 TEST_F(ClusterTest, AnElasticRoleIsScaledUpAndDownWithoutTouchingTheRanks) {
   v1::JobSpec spec = FakeJob("elastic", 100'000, absl::Milliseconds(20));
   v1::RoleSpec* rollout = spec.add_roles();
