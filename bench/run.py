@@ -50,14 +50,20 @@ def figures_of_checkpoints(objects):
            large["target"] / large["longest_stall_seconds"], 1.0)
 
 
+def figures_of_publish(objects):
+    last = objects[-1]
+    yield (f"limit / publication of {last['model']} to {last['tasks']} rollout tasks",
+           last["goal_ms"] / last["median_ms"], 1.0)
+
+
 # Name -> (script or program with arguments, what its JSON objects say). {build}: the build's
 # directory.
 BENCHES = {
     "tokenizer": (["bench/tokenizer_bench.py", "--build", "{build}"], figures_of_tokenizer),
     "train_step": (["bench/train_step.py", "{build}/bench/bench_train_step"],
                    figures_of_train_step),
-    "generation": (["bench/generation_bench.py", "{build}/bench/bench_generation"],
-                   figures_of_ratio),
+    "generation": (["bench/generation_bench.py", "--build", "{build}"], figures_of_ratio),
+    "publish": (["{build}/bench/bench_publish"], figures_of_publish),
     "data_parallel": (["{build}/bench/bench_data_parallel", "demo", "fp32"],
                       figures_of_data_parallel),
     "checkpoint_stall": (["{build}/bench/bench_checkpoint_stall"], figures_of_checkpoints),
@@ -85,7 +91,8 @@ def run(name, build):
     arguments = [part.format(build=build) for part in command]
     if arguments[0].endswith(".py"):
         arguments.insert(0, PYTHON)
-    done = subprocess.run(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    environment = dict(os.environ, TRAINYARD_BIN_DIR=str(ROOT / build / "bin"))
+    done = subprocess.run(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
     objects = list(json_objects(done.stdout))
     if not objects:
         raise SystemExit(f"{name}: no figures (exit code {done.returncode})")
