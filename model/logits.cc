@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/composite_logits.h"
 #include "model/gemm.h"
 #include "model/parallel_rows.h"
 
@@ -11,14 +12,6 @@ namespace trainyard::model {
 namespace {
 
 constexpr int64_t kLogitsBufferBytes = int64_t{4} << 20;
-
-at::Tensor RowLosses(const at::Tensor& logits_CV, const CrossEntropyRows& rows,
-                     const at::Tensor& normaliser_C) {
-  const at::Tensor targets_C = logits_CV.gather(1, rows.targets_C.unsqueeze(1)).squeeze(1);
-  at::Tensor losses_C = normaliser_C - targets_C;
-  if (rows.z_loss != 0.0) losses_C = losses_C + rows.z_loss * normaliser_C.square();
-  return losses_C * rows.weights_C;
-}
 
 // `grad_CV` undefined: no gradient.
 at::Tensor CpuCrossEntropy(const at::Tensor& logits_CV, const CrossEntropyRows& rows,
@@ -44,6 +37,18 @@ at::Tensor CpuCrossEntropy(const at::Tensor& logits_CV, const CrossEntropyRows& 
   return losses_C.sum();
 }
 
+// The logits' own memory when the gradient has their type.
+at::Tensor SameOrNew(const at::Tensor& logits_CV, at::ScalarType type) {
+  if (type == logits_CV.scalar_type()) return logits_CV;
+  return at::empty(logits_CV.sizes(), logits_CV.options().dtype(type));
+}
+
+template <typename Wide>
+ScoreRow<Wide> ScoreRowOf(const at::Tensor& logits_CV, const ScoredTargets& rows, int64_t row) {
+  return {logits_CV.size(1), *ConstRow<int64_t>(rows.targets_C, row),
+          static_cast<Wide>(1.0 / rows.temperature)};
+}
+
 }  // namespace
 
 at::Tensor PadRows(const at::Tensor& rows_M) {
@@ -61,25 +66,53 @@ at::Tensor MakeLogitsBuffer(const at::Tensor& states_MD, const at::Tensor& weigh
 }
 
 at::Tensor CrossEntropyOfLogits(const at::Tensor& logits_CV, const CrossEntropyRows& rows) {
-  if (logits_CV.is_cpu()) return CpuCrossEntropy(logits_CV, rows, at::Tensor());
-  return RowLosses(logits_CV, rows, logits_CV.logsumexp({1})).sum();
+  if (!logits_CV.is_cpu()) return composite::CrossEntropyOfLogits(logits_CV, rows);
+  return CpuCrossEntropy(logits_CV, rows, at::Tensor());
 }
 
 at::Tensor CrossEntropyWithGradient(const at::Tensor& logits_CV, const CrossEntropyRows& rows,
                                     at::ScalarType type, at::Tensor* grad_CV) {
-  if (logits_CV.is_cpu()) {
-    *grad_CV = type == logits_CV.scalar_type()
-                   ? logits_CV
-                   : at::empty(logits_CV.sizes(), logits_CV.options().dtype(type));
-    return CpuCrossEntropy(logits_CV, rows, *grad_CV);
+  if (!logits_CV.is_cpu()) {
+    return composite::CrossEntropyWithGradient(logits_CV, rows, type, grad_CV);
   }
-  const at::Tensor normaliser_C = logits_CV.logsumexp({1});
-  const at::Tensor loss = RowLosses(logits_CV, rows, normaliser_C).sum();
-  const at::Tensor factor_C = rows.weights_C * (1.0 + 2.0 * rows.z_loss * normaliser_C);
-  logits_CV.sub_(normaliser_C.unsqueeze(1)).exp_().mul_(factor_C.unsqueeze(1));
-  logits_CV.scatter_add_(1, rows.targets_C.unsqueeze(1), -rows.weights_C.unsqueeze(1));
-  *grad_CV = logits_CV.to(type);
-  return loss;
+  *grad_CV = SameOrNew(logits_CV, type);
+  return CpuCrossEntropy(logits_CV, rows, *grad_CV);
+}
+
+void ScoreLogits(const at::Tensor& logits_CV, const ScoredTargets& rows, const LogitScores& out) {
+  if (!logits_CV.is_cpu()) return composite::ScoreLogits(logits_CV, rows, out);
+  WithKernelType(logits_CV.scalar_type(), [&](auto kind) {
+    using Wide = typename WideOf<decltype(kind)>::type;
+    ForEachRows(logits_CV.size(0), logits_CV.size(1), [&](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; ++row) {
+        const RowScores<Wide> scores = RowKernelsFor<Wide>().score(
+            ScoreRowOf<Wide>(logits_CV, rows, row), ConstRow<Wide>(logits_CV, row));
+        *MutableRow<Wide>(out.log_prob_C, row) = scores.log_prob;
+        *MutableRow<Wide>(out.entropy_C, row) = scores.entropy;
+        *MutableRow<Wide>(out.normaliser_C, row) = scores.normaliser;
+      }
+    });
+  });
+}
+
+at::Tensor ScoreGradient(const at::Tensor& logits_CV, const ScoredTargets& rows,
+                         const LogitScores& scores, const ScoreGradients& gradients) {
+  if (!logits_CV.is_cpu()) return composite::ScoreGradient(logits_CV, rows, scores, gradients);
+  const at::Tensor grad_CV = SameOrNew(logits_CV, gradients.type);
+  WithKernelType(gradients.type, [&](auto kind) {
+    using T = decltype(kind);
+    using Wide = typename WideOf<T>::type;
+    ForEachRows(logits_CV.size(0), logits_CV.size(1), [&](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; ++row) {
+        RowKernelsFor<T>().score_backward(
+            ScoreRowOf<Wide>(logits_CV, rows, row),
+            {0, *ConstRow<Wide>(scores.entropy_C, row), *ConstRow<Wide>(scores.normaliser_C, row)},
+            {*ConstRow<Wide>(gradients.log_prob_C, row), *ConstRow<Wide>(gradients.entropy_C, row)},
+            ConstRow<Wide>(logits_CV, row), MutableRow<T>(grad_CV, row));
+      }
+    });
+  });
+  return grad_CV;
 }
 
 }  // namespace trainyard::model

@@ -31,6 +31,34 @@ at::Tensor CrossEntropyOfLogits(const at::Tensor& logits_CV, const CrossEntropyR
 at::Tensor CrossEntropyWithGradient(const at::Tensor& logits_CV, const CrossEntropyRows& rows,
                                     at::ScalarType type, at::Tensor* grad_CV);
 
+struct ScoredTargets {
+  at::Tensor targets_C;  // int64
+  double temperature = 1.0;
+};
+
+// Views into which scores are written, in the wide type.
+struct LogitScores {
+  at::Tensor log_prob_C;    // of the target at the temperature
+  at::Tensor entropy_C;     // of the row's distribution, in nats
+  at::Tensor normaliser_C;  // logsumexp at the temperature
+};
+
+// Scores each row's target. A logit that is forbidden is kForbiddenLogit times the temperature.
+void ScoreLogits(const at::Tensor& logits_CV, const ScoredTargets& rows, const LogitScores& out);
+
+// Low enough that exp() of it is 0, high enough that 0 times it is 0.
+inline constexpr double kForbiddenLogit = -1e30;
+
+struct ScoreGradients {
+  at::Tensor log_prob_C;  // wide
+  at::Tensor entropy_C;
+  at::ScalarType type = at::kFloat;  // of the result
+};
+
+// The gradient of the logits from those of their scores. The logits may be overwritten.
+at::Tensor ScoreGradient(const at::Tensor& logits_CV, const ScoredTargets& rows,
+                         const LogitScores& scores, const ScoreGradients& gradients);
+
 }  // namespace trainyard::model
 
 #endif  // TRAINYARD_MODEL_LOGITS_H_

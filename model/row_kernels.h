@@ -74,6 +74,28 @@ struct CrossEntropyRow {
   Wide z_loss = 0;
 };
 
+// One row of logits, at a temperature, whose target is scored. Forbidden logits are hugely
+// negative.
+template <typename Wide>
+struct ScoreRow {
+  int64_t vocabulary = 0;
+  int64_t target = 0;
+  Wide inverse_temperature = 1;
+};
+
+template <typename Wide>
+struct RowScores {
+  Wide log_prob = 0;    // of the target
+  Wide entropy = 0;     // of the row's distribution
+  Wide normaliser = 0;  // log of the sum of exponentials
+};
+
+template <typename Wide>
+struct RowScoreGradients {
+  Wide log_prob = 0;
+  Wide entropy = 0;
+};
+
 template <typename T>
 struct RowKernels {
   using Wide = typename WideOf<T>::type;
@@ -104,6 +126,10 @@ struct RowKernels {
   // Returns the loss; `grad` (may be the logits' memory when T is Wide; null: no gradient) gets its
   // gradient.
   Wide (*cross_entropy)(const CrossEntropyRow<Wide>& row, Wide* logits, T* grad);
+  RowScores<Wide> (*score)(const ScoreRow<Wide>& row, const Wide* logits);
+  // `grad` (may be the logits' memory when T is Wide) gets the logits' gradient.
+  void (*score_backward)(const ScoreRow<Wide>& row, const RowScores<Wide>& scores,
+                         const RowScoreGradients<Wide>& gradients, const Wide* logits, T* grad);
 };
 
 // The table for the best instruction set of this machine. T: double, float, Bf16.

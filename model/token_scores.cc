@@ -14,9 +14,6 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Low enough that exp() of it is 0, high enough that 0 times it is 0.
-constexpr double kForbiddenLogit = -1e30;
-
 // The rows of a query, padded, with what makes their logits a distribution.
 struct Rows {
   at::Tensor rows_M;
@@ -27,24 +24,32 @@ struct Rows {
   double temperature = 1.0;
 };
 
-// Tempered, masked logits of rows [begin, begin + count).
+// Masked logits of rows [begin, begin + count).
 at::Tensor ChunkLogits(const at::Tensor& states_CD, const at::Tensor& weight_VD, const Rows& rows,
                        int64_t begin, const at::Tensor& buffer) {
   const int64_t count = states_CD.size(0);
+  const double forbidden = kForbiddenLogit * rows.temperature;
   const at::Tensor logits_CV = buffer.narrow(0, 0, count);
   Multiply(Product::kABt, states_CD, weight_VD, logits_CV);
-  if (rows.temperature != 1.0) logits_CV.div_(rows.temperature);
-  if (rows.forbidden_ids.defined()) logits_CV.index_fill_(1, rows.forbidden_ids, kForbiddenLogit);
+  if (rows.forbidden_ids.defined()) logits_CV.index_fill_(1, rows.forbidden_ids, forbidden);
   if (!rows.early_M.defined()) return logits_CV;
   const at::Tensor early_C = rows.early_M.narrow(0, begin, count).unsqueeze(1);
   const at::Tensor columns = logits_CV.index_select(1, rows.early_ids);
-  logits_CV.index_copy_(1, rows.early_ids, columns.masked_fill(early_C, kForbiddenLogit));
+  logits_CV.index_copy_(1, rows.early_ids, columns.masked_fill(early_C, forbidden));
   return logits_CV;
 }
 
 struct Chunk {
   int64_t begin, count;
 };
+
+at::Tensor Part(const at::Tensor& values_M, Chunk chunk) {
+  return values_M.defined() ? values_M.narrow(0, chunk.begin, chunk.count) : values_M;
+}
+
+LogitScores PartOf(const LogitScores& all, Chunk chunk) {
+  return {Part(all.log_prob_C, chunk), Part(all.entropy_C, chunk), Part(all.normaliser_C, chunk)};
+}
 
 template <typename Body>
 void ForEachChunk(int64_t rows, int64_t chunk_rows, const Body& body) {
@@ -61,49 +66,38 @@ class TokenScoresFunction : public torch::autograd::Function<TokenScoresFunction
                                const at::Tensor& weight_VD, const Rows& rows) {
     const at::Tensor states_MD = hidden_ND.index_select(0, rows.rows_M);
     const at::Tensor buffer = MakeLogitsBuffer(states_MD, weight_VD);
-    const at::Tensor log_prob_M = at::empty({states_MD.size(0)}, buffer.options());
-    const at::Tensor entropy_M = at::empty_like(log_prob_M);
-    const at::Tensor normaliser_M = at::empty_like(log_prob_M);
+    const LogitScores all = {at::empty({states_MD.size(0)}, buffer.options()),
+                             at::empty({states_MD.size(0)}, buffer.options()),
+                             at::empty({states_MD.size(0)}, buffer.options())};
     ForEachChunk(states_MD.size(0), buffer.size(0), [&](Chunk c) {
       const at::Tensor logits_CV =
           ChunkLogits(states_MD.narrow(0, c.begin, c.count), weight_VD, rows, c.begin, buffer);
-      const at::Tensor targets_C1 = rows.targets_M.narrow(0, c.begin, c.count).unsqueeze(1);
-      const at::Tensor normaliser_C = logits_CV.logsumexp({1});
-      normaliser_M.narrow(0, c.begin, c.count).copy_(normaliser_C);
-      log_prob_M.narrow(0, c.begin, c.count)
-          .copy_(logits_CV.gather(1, targets_C1).squeeze(1) - normaliser_C);
-      const at::Tensor prob_CV = (logits_CV - normaliser_C.unsqueeze(1)).exp_();
-      entropy_M.narrow(0, c.begin, c.count).copy_(normaliser_C - prob_CV.mul_(logits_CV).sum({1}));
+      ScoreLogits(logits_CV, {Part(rows.targets_M, c), rows.temperature}, PartOf(all, c));
     });
-    context->save_for_backward({hidden_ND, weight_VD, normaliser_M, entropy_M, rows.rows_M,
+    context->save_for_backward({hidden_ND, weight_VD, all.normaliser_C, all.entropy_C, rows.rows_M,
                                 rows.targets_M, rows.forbidden_ids, rows.early_ids, rows.early_M});
     context->saved_data["temperature"] = rows.temperature;
-    return {log_prob_M, entropy_M};
+    return {all.log_prob_C, all.entropy_C};
   }
 
   static variable_list backward(AutogradContext* context, variable_list grads) {
     const variable_list saved = context->get_saved_variables();
-    const at::Tensor &hidden_ND = saved[0], &weight_VD = saved[1], &normaliser_M = saved[2];
+    const at::Tensor &hidden_ND = saved[0], &weight_VD = saved[1];
+    const LogitScores all = {at::Tensor(), saved[3], saved[2]};
+    const at::Tensor log_prob_grad_M = grads[0].contiguous();
+    const at::Tensor entropy_grad_M = grads[1].contiguous();
     const Rows rows{saved[4], saved[5], saved[6],
                     saved[7], saved[8], context->saved_data["temperature"].toDouble()};
     const at::Tensor states_MD = hidden_ND.index_select(0, rows.rows_M);
     const at::Tensor buffer = MakeLogitsBuffer(states_MD, weight_VD);
-    const auto part = [](const at::Tensor& x, Chunk c) {
-      return x.narrow(0, c.begin, c.count).unsqueeze(1);
-    };
     const at::Tensor hidden_grad_MD = at::empty_like(states_MD);
     const at::Tensor weight_grad_VD = at::zeros(weight_VD.sizes(), buffer.options());
     ForEachChunk(states_MD.size(0), buffer.size(0), [&](Chunk c) {
       const at::Tensor states_CD = states_MD.narrow(0, c.begin, c.count);
-      const at::Tensor log_prob_CV =
-          ChunkLogits(states_CD, weight_VD, rows, c.begin, buffer).sub_(part(normaliser_M, c));
-      const at::Tensor prob_CV = log_prob_CV.exp();
-      const at::Tensor &chosen_C1 = part(grads[0], c), &entropy_C1 = part(grads[1], c);
-      // d log p_t / d logit_j = [j = t] - p_j;  d H / d logit_j = -p_j (log p_j + H).
-      at::Tensor grad_CV = log_prob_CV.add_(part(saved[3], c)).mul_(entropy_C1).add_(chosen_C1);
-      grad_CV.mul_(prob_CV).neg_();
-      grad_CV.scatter_add_(1, part(rows.targets_M, c), chosen_C1.contiguous());
-      grad_CV = grad_CV.div_(rows.temperature).to(states_MD.scalar_type());
+      const at::Tensor logits_CV = ChunkLogits(states_CD, weight_VD, rows, c.begin, buffer);
+      const at::Tensor grad_CV = ScoreGradient(
+          logits_CV, {Part(rows.targets_M, c), rows.temperature}, PartOf(all, c),
+          {Part(log_prob_grad_M, c), Part(entropy_grad_M, c), states_MD.scalar_type()});
       Multiply(Product::kAB, grad_CV, weight_VD, hidden_grad_MD.narrow(0, c.begin, c.count));
       Multiply(Product::kAtB, grad_CV, states_CD, weight_grad_VD, /*accumulate=*/true);
     });

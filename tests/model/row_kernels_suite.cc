@@ -177,6 +177,28 @@ void CheckCrossEntropy(const RowKernels<T>& kernels, int64_t n) {
 }
 
 template <typename T>
+void CheckScore(const RowKernels<T>& kernels, int64_t n) {
+  using Wide = typename WideOf<T>::type;
+  const ScoreRow<Wide> row{n, n / 2, Wide(1.25)};
+  const auto logits = Numbers<Wide>(n, 14);
+  double sum = 0, entropy = 0;
+  for (const Wide logit : logits) sum += std::exp(1.25 * ToDouble(logit));
+  const auto log_prob = [&](int64_t i) { return 1.25 * ToDouble(logits[i]) - std::log(sum); };
+  for (int64_t i = 0; i < n; ++i) entropy -= std::exp(log_prob(i)) * log_prob(i);
+  const RowScores<Wide> scores = kernels.score(row, logits.data());
+  EXPECT_NEAR(ToDouble(scores.log_prob), log_prob(n / 2), 1e-5);
+  EXPECT_NEAR(ToDouble(scores.entropy), entropy, 1e-5);
+  EXPECT_NEAR(ToDouble(scores.normaliser), std::log(sum), 1e-5);
+  std::vector<T> grad(logits.size());
+  kernels.score_backward(row, scores, {Wide(0.5), Wide(-2)}, logits.data(), grad.data());
+  for (int64_t i = 0; i < n; ++i) {
+    const double p = std::exp(log_prob(i));
+    const double expected = 0.5 * ((i == n / 2 ? 1.0 : 0.0) - p) + 2 * p * (log_prob(i) + entropy);
+    EXPECT_NEAR(ToDouble(grad[i]), 1.25 * expected, std::max(2e-5, kTolerance<T>)) << "score";
+  }
+}
+
+template <typename T>
 void CheckSums(const RowKernels<T>& kernels, int64_t n) {
   using Wide = typename WideOf<T>::type;
   const auto a = Numbers<T>(n, 11), b = Numbers<T>(n, 12);
@@ -200,6 +222,7 @@ void CheckTable(const RowKernels<T>& kernels) {
     CheckRotation(kernels, width);
     CheckSoftmax(kernels, width);
     CheckCrossEntropy(kernels, width);
+    CheckScore(kernels, width);
     CheckSums(kernels, width);
   }
 }
