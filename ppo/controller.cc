@@ -20,6 +20,7 @@ namespace {
 // asks the same random numbers.
 constexpr int64_t kValidationRow = int64_t{1} << 40;
 constexpr absl::Duration kLeastAcknowledgementWait = absl::Seconds(2);
+constexpr absl::Duration kAcknowledgementTick = absl::Milliseconds(50);
 
 // How long a stretch of work took, into a metric.
 class Stopwatch {
@@ -265,19 +266,32 @@ absl::Status Controller::Publish() {
   Enter("publish");
   const int64_t superseded = publication_->version();
   TY_ASSIGN_OR_RETURN(v1::WeightsManifest manifest, learners_->Publish(state_.version));
-  const int served_before = publication_->Publish(std::move(manifest));
-  const int there = publication_->Reconcile(context_.session->Peers());
-  const int tasks = std::min(there, std::max(served_before, 1));
-  if (tasks > 0) {
-    const int serving = publication_->WaitForAcknowledgements(
-        tasks, kLeastAcknowledgementWait, options_.timeouts.load_weights);
-    if (serving < tasks) {
-      Log().warn("{} of {} rollout tasks serve version {}; the others are stale: no prompts",
-                 serving, there, state_.version);
-    }
-  }
+  AwaitServing(publication_->Publish(std::move(manifest)));
   learners_->Release(superseded);
   return absl::OkStatus();
+}
+
+// Waits for those who served the version before, as far as they are still there. Once the first
+// serves the new one, the others get as long again; then they are stale, and the loop goes on.
+void Controller::AwaitServing(int served_before) {
+  const absl::Duration begin = context_.clock->Monotonic();
+  absl::Duration patience = options_.timeouts.load_weights;
+  bool first = true;
+  while (!context_.session->StopRequested().has_value()) {
+    const int there = publication_->Reconcile(context_.session->Peers());
+    const int tasks = std::min(there, std::max(served_before, 1));
+    const int serving = publication_->WaitForAcknowledgements(tasks, kAcknowledgementTick);
+    const absl::Duration waited = context_.clock->Monotonic() - begin;
+    if (serving >= tasks) return;
+    if (serving > 0 && first) {
+      patience = std::max(kLeastAcknowledgementWait, 2 * waited);
+      first = false;
+    }
+    if (waited < patience) continue;
+    Log().warn("{} of {} rollout tasks serve version {}; the others are stale: no prompts", serving,
+               there, state_.version);
+    return;
+  }
 }
 
 absl::Status Controller::Commit() {

@@ -68,6 +68,7 @@ class Controller {
   absl::StatusOr<Update> PlanUpdate(std::vector<rl::Trajectory> trajectories) const;
   absl::StatusOr<UpdateResult> RunUpdate(const Update& update);
   absl::Status Publish();
+  void AwaitServing(int served_before);
   absl::Status Commit();
   absl::Status Validate(MetricMap& metrics);
   absl::Status Finish();

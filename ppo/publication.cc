@@ -65,15 +65,12 @@ int Publication::Acknowledged() const {
       }));
 }
 
-int Publication::WaitForAcknowledgements(int tasks, absl::Duration least, absl::Duration longest) {
+int Publication::WaitForAcknowledgements(int tasks, absl::Duration timeout) {
   absl::MutexLock lock(&mutex_);
-  const auto first = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return Acknowledged() > 0; };
   const auto all = [this, tasks]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return Acknowledged() >= tasks;
   };
-  const absl::Time begin = absl::Now();
-  if (!mutex_.AwaitWithTimeout(absl::Condition(&first), longest)) return 0;
-  mutex_.AwaitWithTimeout(absl::Condition(&all), std::max(least, absl::Now() - begin));
+  mutex_.AwaitWithTimeout(absl::Condition(&all), timeout);
   return Acknowledged();
 }
 

@@ -37,11 +37,9 @@ class Publication {
   // Makes the loading threads fit the peers. Returns how many tasks there are to keep up.
   int Reconcile(const task::PeerSnapshot& peers) { return threads_.Reconcile(peers); }
 
-  // Waits until `tasks` tasks have acknowledged the published version. Once the first has, the
-  // others get as long again as it took, at least `least`; then they are STALE. Returns how many
-  // have acknowledged; 0 after `longest`.
-  int WaitForAcknowledgements(int tasks, absl::Duration least, absl::Duration longest)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  // Waits up to `timeout` until `tasks` tasks have acknowledged the published version; returns how
+  // many have.
+  int WaitForAcknowledgements(int tasks, absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Whether this task serves the published version.
   bool IsCurrent(uint64_t task_uid) const ABSL_LOCKS_EXCLUDED(mutex_);
