@@ -152,7 +152,7 @@ class PpoFaultsTest(unittest.TestCase):
         return None
 
     @staticmethod
-    def wait_for(probe, what, seconds=240):
+    def wait_for(probe, what, seconds=90):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = probe()
@@ -162,7 +162,7 @@ class PpoFaultsTest(unittest.TestCase):
         raise AssertionError(f"{what} did not come in {seconds} s")
 
     @classmethod
-    def cli(cls, *arguments, timeout=240):
+    def cli(cls, *arguments, timeout=120):
         done = subprocess.run([BIN / "trainyard", "--coordinator", cls.address, *arguments],
                               capture_output=True, text=True, timeout=timeout)
         if done.returncode != 0:
