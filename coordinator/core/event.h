@@ -17,7 +17,8 @@ namespace trainyard::coordinator {
 
 // Names the RPC that waits for an answer; chosen by the service, echoed in Reply.
 using CallId = uint64_t;
-// Names one stream of an agent or a task; never reused within a process of the coordinator.
+// Names one stream of an agent or a task; never reused within a process of the coordinator, and
+// growing with the order in which streams were accepted: a later one of the same peer is newer.
 using SessionId = uint64_t;
 
 // ---- Users ----

@@ -121,6 +121,9 @@ absl::Status CheckRegister(Draft& draft, const AgentRegister& event) {
   }
   TY_RETURN_IF_ERROR(CheckRoots(state, event));
   const Node* node = state.FindNode(event.node);
+  if (node != nullptr && event.session < node->newest_session) {
+    return absl::AbortedError("the agent opened a newer session");
+  }
   if (node == nullptr || node->record.process_nonce == event.process_nonce) {
     return absl::OkStatus();
   }
@@ -205,7 +208,7 @@ void OnAgentRegister(Draft& draft, const AgentRegister& event) {
   }
   Node& node = Enrol(draft, event);
   DropSession(draft, node, absl::CancelledError("the agent opened a newer session"));
-  node.session = event.session;
+  node.session = node.newest_session = event.session;
   node.last_heard = draft.now();
   node.lease_until = draft.now() + draft.options().lease;
   state.agent_sessions[event.session] = event.node;

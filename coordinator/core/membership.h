@@ -9,6 +9,7 @@ namespace trainyard::coordinator {
 
 // Welcomes the agent, or closes its stream:
 //   AlreadyExists       another live agent has the node's name; both hosts are named
+//   Aborted             it has opened a newer stream since
 //   FailedPrecondition  it has seen a higher term, or a root of it is other storage than its peers'
 void OnAgentRegister(Draft& draft, const AgentRegister& event);
 

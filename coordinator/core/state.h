@@ -26,7 +26,8 @@ namespace trainyard::coordinator {
 struct Task {
   TaskRecord record;
 
-  SessionId session = 0;  // 0 = not connected
+  SessionId session = 0;         // 0 = not connected
+  SessionId newest_session = 0;  // what an older one still says comes too late
   absl::Time session_lost_at = absl::InfinitePast();
   std::optional<Progress> progress;
   absl::Time progress_at = absl::InfinitePast();  // when (phase, step) changed last
@@ -58,7 +59,8 @@ struct Job {
 struct Node {
   NodeRecord record;
 
-  SessionId session = 0;  // 0 = not connected
+  SessionId session = 0;         // 0 = not connected
+  SessionId newest_session = 0;  // what an older one still says comes too late
   absl::Time last_heard = absl::InfinitePast();
   absl::Time lease_until = absl::InfinitePast();
   std::set<uint64_t> tasks;  // that hold a slot: not EXITED

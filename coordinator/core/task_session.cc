@@ -73,6 +73,9 @@ void OnTaskHello(Draft& draft, const TaskHello& event) {
   }
   Task* task = state.FindTask(event.task_uid);
   if (status.ok() && task == nullptr) status = absl::AbortedError("the task has ended: exit");
+  if (status.ok() && event.session < task->newest_session) {
+    status = absl::CancelledError("the task opened a newer session");
+  }
   if (!status.ok()) {
     draft.Send(event.session, CloseSession{status});
     return;
@@ -82,7 +85,7 @@ void OnTaskHello(Draft& draft, const TaskHello& event) {
     draft.Send(task->session,
                CloseSession{absl::CancelledError("the task opened a newer session")});
   }
-  task->session = event.session;
+  task->session = task->newest_session = event.session;
   task->progress_at = draft.now();
   state.task_sessions[event.session] = event.task_uid;
   draft.Send(event.session, TaskWelcome{state.term, draft.options().heartbeat_interval});

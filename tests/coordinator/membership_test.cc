@@ -164,6 +164,26 @@ TEST(MembershipTest, AnOrderThatNeverArrivedIsSentAgainAndNotTakenForAnExit) {
   EXPECT_EQ(harness.DesiredOf("a").count(uid), 1);
 }
 
+TEST(MembershipTest, ARegistrationThatANewerStreamOvertookIsNotBelieved) {
+  CoreHarness harness;
+  harness.Register("a", 0, 4000);
+  harness.Disconnect("a");
+  const SessionId newer = harness.Register("a", 0, 4000);
+  const std::string id = harness.Submit(TrainDraft("t", 1, Asks(0, 4000)));
+  harness.AllReady(id);
+  const uint64_t uid = harness.TasksOf(id).at("trainer/0").task_uid;
+  AgentRegister late;
+  late.session = newer - 1;
+  late.node = "a";
+  late.process_nonce = 1;
+  late.offer = harness.state().nodes.at("a").record.offer;
+  harness.Step(late);
+  ASSERT_EQ(harness.Orders<CloseSession>().size(), 1);
+  EXPECT_EQ(harness.Orders<CloseSession>()[0].first, late.session);
+  EXPECT_EQ(harness.state().nodes.at("a").session, newer);
+  EXPECT_EQ(harness.task(uid).state, TaskState::kReady) << "its old list lacks a task that runs";
+}
+
 TEST(MembershipTest, AnExitIsAcknowledgedEvenWhenItIsKnown) {
   CoreHarness harness;
   const SessionId session = harness.Register("a", 0, 4000);

@@ -53,16 +53,18 @@ void Network::ToClient(SessionId session, const coordinator::Order& order) {
   TellClient(session, [order](Client* client, int64_t stream) { client->OnOrder(stream, order); });
 }
 
-void Network::CloseFromClient(SessionId session) {
-  const auto it = sessions_.find(session);
+// What was sent before arrives before; a newer stream may overtake both.
+void Network::CloseFromClient(SessionId id) {
+  const auto it = sessions_.find(id);
   if (it == sessions_.end()) return;
-  const bool half_open = world_.Fault(0.15);
-  const absl::Duration delay =
-      half_open ? world_.Between(absl::Seconds(1), absl::Seconds(40)) : Latency(it->second.place);
-  coordinator::Event lost = it->second.make_lost(session);
-  sessions_.erase(it);
-  Later(delay, [this, lost = std::move(lost)] {
-    if (server_->up()) server_->OnEvent(lost);
+  Session& session = it->second;
+  session.client = 0;
+  const absl::Duration delay = world_.Fault(0.15)
+                                   ? world_.Between(absl::Seconds(1), absl::Seconds(40))
+                                   : Latency(session.place);
+  session.server_hears = std::max(session.server_hears, world_.now() + delay);
+  Later(session.server_hears - world_.now(), [this, id, lost = session.make_lost(id)] {
+    if (sessions_.erase(id) > 0 && server_->up()) server_->OnEvent(lost);
   });
 }
 

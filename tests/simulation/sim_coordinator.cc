@@ -72,16 +72,18 @@ void SimCoordinator::OnEvent(coordinator::Event event) {
     waiting_.push_back(std::move(event));
     return;
   }
+  CatchUp();
   Step(event);
+}
+
+void SimCoordinator::CatchUp() {
+  for (const coordinator::Event& event : std::exchange(waiting_, {})) Step(event);
 }
 
 void SimCoordinator::TickForever() {
   Later(kTick, [this] {
     if (world_.now() >= stalled_until_) {
-      // What waited comes before the tick: heartbeats first, as the service's queue has it.
-      std::vector<coordinator::Event> waiting = std::exchange(waiting_, {});
-      std::stable_partition(waiting.begin(), waiting.end(), IsHeartbeat);
-      for (const coordinator::Event& event : waiting) Step(event);
+      CatchUp();  // what waited comes before the tick
       Step(coordinator::Tick{});
     }
     TickForever();

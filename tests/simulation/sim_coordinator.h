@@ -47,6 +47,8 @@ class SimCoordinator : public Server, public Actor {
 
  private:
   void Step(const coordinator::Event& event);
+  // What came while it was stalled.
+  void CatchUp();
   void TickForever();
   void ScheduleSync();
   void OnDurable(const absl::StatusOr<int64_t>& revision);
