@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -171,8 +170,8 @@ std::vector<GroupRef> FileGroups(const Dataset& dataset, int32_t group_size) {
       groups.push_back({source, fixed.samples, fixed.scores});
     }
     for (const RatedPool& pool : dataset.pools(source)) {
-      std::vector<uint64_t> order(pool.samples.size());
-      std::iota(order.begin(), order.end(), uint64_t{0});
+      std::vector<uint64_t> order =
+          Permutation(DeriveKey(0, "file groups", pool.samples.size()), pool.samples.size());
       if (order.size() % group_size == 1) order.pop_back();  // one alone ranks nothing
       CutPool(source, pool, order, group_size, &groups);
     }

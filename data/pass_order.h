@@ -38,7 +38,8 @@ std::vector<SampleRef> PassOrder(const Dataset& dataset, uint64_t key, int64_t p
 std::vector<GroupRef> PassGroups(const Dataset& dataset, int32_t group_size, uint64_t key,
                                  int64_t pass);
 
-// Everything once, in the order of the files; rated pools are cut as they stand.
+// Everything once, in the order of the files. Rated pools are mixed, always alike, before they are
+// cut: files are often sorted by rating, and neighbours would be none but close pairs.
 std::vector<SampleRef> FileOrder(const Dataset& dataset);
 std::vector<GroupRef> FileGroups(const Dataset& dataset, int32_t group_size);
 

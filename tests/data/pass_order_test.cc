@@ -117,6 +117,25 @@ TEST_F(PassOrderTest, RatedGroupsAreDrawnAnewEachPassInsideOneGroupName) {
   EXPECT_GT(groups_of_passes.size(), 24 * 2);
 }
 
+TEST_F(PassOrderTest, AFileSortedByRatingIsNotCutIntoClosePairs) {
+  const auto dataset = Load(Objective::kRewardModel, {Source("r", RatedRows(96))}, 64);
+  const std::vector<GroupRef> groups = FileGroups(*dataset, 8);
+  const RatedPool& pool = dataset->pools(0)[0];
+  ASSERT_EQ(pool.samples.size(), 32);
+  int64_t neighbours = 0;
+  for (size_t g = 0; g < 4; ++g) {
+    std::vector<int64_t> sorted = groups[g].samples;
+    std::sort(sorted.begin(), sorted.end());
+    for (size_t i = 1; i < sorted.size(); ++i) {
+      const auto at = std::find(pool.samples.begin(), pool.samples.end(), sorted[i]);
+      neighbours += at != pool.samples.begin() && *(at - 1) == sorted[i - 1];
+    }
+  }
+  EXPECT_LT(neighbours, 14) << "of 28 when cut as they stand";
+  const std::vector<GroupRef> again = FileGroups(*dataset, 8);
+  EXPECT_EQ(groups[0].samples, again[0].samples);
+}
+
 TEST_F(PassOrderTest, ASmallPoolIsOneGroupAndFileOrderLosesNoPairs) {
   const auto dataset = Load(Objective::kRewardModel, {Source("r", RatedRows(9))}, 64);
   EXPECT_EQ(PassGroups(*dataset, 4, 5, 0).size(), 3);
