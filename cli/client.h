@@ -23,7 +23,7 @@ using Target = std::variant<v1::Job, v1::Pipeline>;
 class Client {
  public:
   // `patience`: how long a call waits for a coordinator that can not be reached.
-  explicit Client(const std::string& address, absl::Duration patience = absl::Seconds(10));
+  explicit Client(const std::string& address, absl::Duration patience = absl::Seconds(5));
 
   const std::string& address() const { return address_; }
 

@@ -33,10 +33,10 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", kVersion);
   app.require_subcommand(1);
   AddGlobals(app, &globals);
-  for (auto* add :
-       {AddUp, AddSubmit, AddGet, AddDescribe, AddList, AddWatch, AddWait, AddLogs, AddCancel,
-        AddRetry, AddPause, AddResume, AddScale, AddNodes, AddCordon, AddDrain, AddArtifacts, AddEvents, AddMetrics, AddGenerate, AddEval, AddExport,
-                    AddTokenize, AddContext}) {
+  for (auto* add : {AddUp,      AddSubmit,   AddGet,    AddDescribe, AddList,      AddWatch,
+                    AddWait,    AddLogs,     AddCancel, AddRetry,    AddPause,     AddResume,
+                    AddScale,   AddNodes,    AddCordon, AddDrain,    AddArtifacts, AddEvents,
+                    AddMetrics, AddGenerate, AddEval,   AddExport,   AddTokenize,  AddContext}) {
     add(app, &globals);
   }
   try {

@@ -29,8 +29,8 @@ struct SamplingFlags {
 void AddSamplingFlags(CLI::App* verb, SamplingFlags* flags);
 v1::SamplingSpec SamplingOf(const SamplingFlags& flags);
 
-// Submits, shows progress on standard error's terminal, and gives the job when it SUCCEEDED. Aborted
-// when it did not: `exit_code` is then the outcome's.
+// Submits, waits, and gives the job when it SUCCEEDED. Aborted when it did not, which is told on
+// standard error: `exit_code` is then the outcome's.
 absl::StatusOr<v1::Job> RunJob(Client& client, const v1::JobSpec& spec, int* exit_code);
 
 // Writes prompts given as texts where a job can read them: a new file below the root "runs".

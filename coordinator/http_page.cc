@@ -18,6 +18,11 @@ constexpr char kPrometheus[] = "text/plain; version=0.0.4; charset=utf-8";
 class Page final : public HttpPage {
  public:
   explicit Page(HttpPageOptions options) : options_(std::move(options)) {
+    // The default shares the port with whoever else wants it.
+    server_.set_socket_options([](socket_t socket) {
+      const int yes = 1;
+      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    });
     server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     server_.Get("/healthz", [this](const httplib::Request&, httplib::Response& response) {
       const absl::Status health = options_.health();

@@ -1,4 +1,5 @@
-// The sending half of a stream, for the Service files: a bounded queue in front of gRPC's one write at a time.
+// The sending half of a stream, for the Service files: a bounded queue in front of gRPC's one write
+// at a time.
 
 #ifndef TRAINYARD_COORDINATOR_STREAM_QUEUE_H_
 #define TRAINYARD_COORDINATOR_STREAM_QUEUE_H_

@@ -1,0 +1,93 @@
+#include "coordinator/metrics_store.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/process.h"
+
+namespace trainyard::coordinator {
+namespace {
+
+class FixedClock : public Clock {
+ public:
+  absl::Time Now() const override { return absl::FromUnixSeconds(1000000); }
+  absl::Duration Monotonic() const override { return absl::ZeroDuration(); }
+};
+
+class MetricsStoreTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<MetricsStore> Open(MetricsStoreOptions options = {}) {
+    options.path = dir_.File("metrics.db");
+    auto store = MetricsStore::Open(options, clock_);
+    EXPECT_TRUE(store.ok()) << store.status();
+    return *std::move(store);
+  }
+  MetricPoint Point(int64_t step, std::map<std::string, double> values,
+                    absl::Duration age = absl::ZeroDuration()) {
+    return {step, clock_.Now() - age, std::move(values)};
+  }
+
+  testing::TempDir dir_;
+  FixedClock clock_;
+};
+
+TEST_F(MetricsStoreTest, PointsComeBackByStepAndOutliveTheProcess) {
+  {
+    const auto store = Open();
+    store->Add("job", Point(2, {{"loss", 0.5}}));
+    store->Add("job", Point(1, {{"loss", 1.5}, {"lr", 1e-3}}));
+    store->Add("other", Point(1, {{"loss", 9}}));
+  }
+  const auto points = Open()->Read("job", 0, 100);
+  ASSERT_TRUE(points.ok());
+  ASSERT_EQ(points->size(), 2u);
+  EXPECT_EQ((*points)[0].step, 1);
+  EXPECT_EQ((*points)[0].values.at("lr"), 1e-3);
+  EXPECT_EQ((*points)[1].values.at("loss"), 0.5);
+}
+
+TEST_F(MetricsStoreTest, ASecondReportOfAStepAddsToTheFirst) {
+  const auto store = Open();
+  store->Add("job", Point(1, {{"loss", 1}, {"lr", 2}}));
+  store->Add("job", Point(1, {{"loss", 3}, {"eval_loss", 4}}));
+  ASSERT_TRUE(store->Flush().ok());
+  const auto points = store->Read("job", 0, 100);
+  EXPECT_EQ((*points)[0].values,
+            (std::map<std::string, double>{{"loss", 3}, {"lr", 2}, {"eval_loss", 4}}));
+}
+
+TEST_F(MetricsStoreTest, ManyPointsAreThinnedEvenlyAndKeepTheLast) {
+  const auto store = Open();
+  for (int step = 1; step <= 1000; ++step) store->Add("job", Point(step, {{"x", 1.0 * step}}));
+  ASSERT_TRUE(store->Flush().ok());
+  const auto points = store->Read("job", 0, 10);
+  EXPECT_EQ(points->size(), 10u);
+  EXPECT_EQ(points->back().step, 1000);
+  EXPECT_EQ(store->Read("job", 990, 100)->size(), 10u);
+}
+
+TEST_F(MetricsStoreTest, OldRowsAreThinnedToOneASecond) {
+  const auto store = Open();
+  for (int step = 1; step <= 20; ++step) {
+    store->Add("old", Point(step, {{"x", 1}}, absl::Hours(30) - absl::Milliseconds(step)));
+    store->Add("new", Point(step, {{"x", 1}}));
+  }
+  ASSERT_TRUE(store->Maintain().ok());
+  EXPECT_EQ(store->Read("old", 0, 100)->size(), 1u);
+  EXPECT_EQ(store->Read("old", 0, 100)->back().step, 20);
+  EXPECT_EQ(store->Read("new", 0, 100)->size(), 20u);
+}
+
+TEST_F(MetricsStoreTest, OverTheCapTheOldestJobGoesFirst) {
+  const auto store = Open({.max_size_bytes = 400 << 10});
+  const std::map<std::string, double> wide = {{std::string(200, 'a'), 1}};
+  for (int step = 1; step <= 1000; ++step) {
+    store->Add("first", Point(step, wide, absl::Hours(2)));
+    store->Add("second", Point(step, wide));
+  }
+  ASSERT_TRUE(store->Maintain().ok());
+  EXPECT_TRUE(store->Read("first", 0, 10)->empty());
+  EXPECT_FALSE(store->Read("second", 0, 10)->empty());
+}
+
+}  // namespace
+}  // namespace trainyard::coordinator
