@@ -104,7 +104,8 @@ class WorkerProcess : public ::testing::Test {
     v1::TaskAssignment assignment;
     const std::string text = absl::StrFormat(
         R"(job_id: "job-%s" job_name: "%s" epoch: 1 task_uid: 1 role: "trainer" role_count: 1
-           threads: 1 attempt: 1 secret: "%s" run_uri: "root://runs/%s" advertise: "127.0.0.1" node: "here"
+           threads: 1 attempt: 1 secret: "%s" run_uri: "root://runs/%s" advertise: "127.0.0.1"
+           node: "here"
            root_paths { key: "data" value: "%s" } root_paths { key: "runs" value: "%s" }
            spec { name: "%s" seed: 3 %s })",
         run, run, std::string(64, 'a'), run, dir_.File("data"), dir_.File("runs"), run, spec);
