@@ -133,6 +133,8 @@ std::string Launcher::LastLine(uint64_t task_uid) const {
   file.seekg(std::max<int64_t>(0, size - kTailBytes));
   std::string line, last;
   while (std::getline(file, line)) {
+    // What the log shipper has freed reads as zeros.
+    line.erase(std::remove(line.begin(), line.end(), '\0'), line.end());
     if (!absl::StripAsciiWhitespace(line).empty()) last = line;
   }
   return last.substr(0, kLongestLine);

@@ -17,6 +17,7 @@ namespace {
 constexpr int64_t kPieceBytes = 64 << 10;
 // Bytes of one task that may be on their way.
 constexpr int64_t kWindowBytes = 1 << 20;
+constexpr int64_t kKeptTailBytes = 4096;
 constexpr absl::Duration kLook = absl::Milliseconds(200);
 constexpr absl::Duration kSilence = absl::Seconds(30);
 constexpr absl::Duration kCloseWait = absl::Seconds(5);
@@ -28,8 +29,11 @@ int64_t SizeOf(int fd) {
 }
 
 void FreeBlocks(int fd, int64_t begin, int64_t end) {
+  // The end stays: what a task printed last explains how it ended.
+  begin = std::max<int64_t>(0, begin - kKeptTailBytes);
+  end -= kKeptTailBytes;
   // Best effort: some file systems have no holes.
-  fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, begin, end - begin);
+  if (end > begin) fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, begin, end - begin);
 }
 
 }  // namespace

@@ -111,5 +111,17 @@ TEST_F(LauncherTest, FindsTheLastLineThatSaysSomething) {
   EXPECT_FALSE(fs::exists(dir_.File("work/tasks/42")));
 }
 
+TEST_F(LauncherTest, TheLastLineHasNoneOfTheZerosThatShippedBytesLeaveBehind) {
+  Launcher launcher(config_, "/opt/bin");
+  ASSERT_TRUE(launcher.TakeWorkDirectory().ok());
+  const auto launch = launcher.Prepare(Task("trainyard-worker"));
+  ASSERT_TRUE(launch.ok()) << launch.status();
+  const std::string shipped(1000, '\0');
+  ASSERT_TRUE(WriteFileAtomically(launch->process.output_file, shipped + "last words\n").ok());
+  EXPECT_EQ(launcher.LastLine(42), "last words");
+  ASSERT_TRUE(WriteFileAtomically(launch->process.output_file, shipped).ok());
+  EXPECT_EQ(launcher.LastLine(42), "");
+}
+
 }  // namespace
 }  // namespace trainyard::agent
