@@ -63,6 +63,7 @@ BENCHES = {
     "train_step": (["bench/train_step.py", "{build}/bench/bench_train_step"],
                    figures_of_train_step),
     "generation": (["bench/generation_bench.py", "--build", "{build}"], figures_of_ratio),
+    "ppo_iteration": (["bench/ppo_iteration.py"], figures_of_ratio),
     "publish": (["{build}/bench/bench_publish"], figures_of_publish),
     "data_parallel": (["{build}/bench/bench_data_parallel", "demo", "fp32"],
                       figures_of_data_parallel),
