@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "base/status.h"
+#include "collective/local_group.h"
 #include "model/numerics.h"
 #include "model/transformer.h"
 #include "model/weights.h"
@@ -94,6 +95,13 @@ std::vector<rl::Trajectory> TinyTrajectories(int64_t rows, int64_t version, uint
     trajectories.push_back(std::move(trajectory));
   }
   return trajectories;
+}
+
+std::shared_ptr<Learner> SoleLearner(const LearnerOptions& options, const LearnerModels& models) {
+  std::shared_ptr<collective::Group> group = collective::SingleRankGroup();
+  auto learner = Learner::Create(options, models, group.get());
+  TY_CHECK(learner.ok());
+  return {learner->release(), [group](Learner* owned) { delete owned; }};
 }
 
 UpdateInput TinyUpdate(int64_t iteration, int64_t rows, int64_t ranks) {

@@ -3,6 +3,7 @@
 #ifndef TRAINYARD_TESTS_WORKER_LEARNER_FIXTURE_H_
 #define TRAINYARD_TESTS_WORKER_LEARNER_FIXTURE_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ LearnerOptions TinyOptions(checkpoint::DType dtype);
 // `rows` answers of 3 to 10 tokens after prompts of 2 to 5, with rewards. Each has an end but every
 // fifth. Log-probs are all 0: tests that gate them fill them in.
 std::vector<rl::Trajectory> TinyTrajectories(int64_t rows, int64_t version, uint64_t seed);
+
+// A learner of one rank, its group included.
+std::shared_ptr<Learner> SoleLearner(const LearnerOptions& options, const LearnerModels& models);
 
 // The iteration that trains them, planned for `ranks`.
 UpdateInput TinyUpdate(int64_t iteration, int64_t rows, int64_t ranks);
