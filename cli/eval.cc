@@ -99,7 +99,7 @@ absl::StatusOr<int> Eval(const Globals& globals, const EvalOptions& options) {
 void AddEval(CLI::App& app, Globals* globals) {
   CLI::App* verb = AddVerb(app, globals, "eval",
                            "Run an eval job from flags, wait for it and print its measures",
-                           "trainyard eval sft=my-sft/model ppo=my-ppo/model --baseline sft "
+                           "trainyard eval sft=my-sft/model ppo=my-ppo/policy --baseline sft "
                            "--prompts root://data/test.jsonl --metric variety=distinct_2");
   const auto options = std::make_shared<EvalOptions>();
   verb->add_option("MODEL", options->models, "NAME=root://NAME/path, or NAME=JOB/OUTPUT")
