@@ -37,16 +37,16 @@ void AddMetrics(CLI::App& app, Globals* globals) {
                            "trainyard metrics my-sft -o json > curve.json");
   const auto request = std::make_shared<v1::GetMetricsRequest>();
   const auto job = std::make_shared<std::string>();
-  const auto after = std::make_shared<int64_t>(0);
+  const auto from = std::make_shared<int64_t>(0);
   const auto points = std::make_shared<int>(0);
   verb->add_option("JOB", *job, "id or name of a job")->required();
-  verb->add_option("--after", *after, "steps after this one");
+  verb->add_option("--from", *from, "steps from this one on");
   verb->add_option("--points", *points,
                    "at most so many, thinned evenly (default: 20 as a table, else 10,000)");
   SetBody(verb, globals, [=]() -> absl::StatusOr<int> {
     TY_ASSIGN_OR_RETURN(Client client, Connect(*globals));
     request->set_job(*job);
-    request->set_after_step(*after);
+    request->set_from_step(*from);
     request->set_max_points(*points == 0 && globals->output == "table" ? kTablePoints : *points);
     TY_ASSIGN_OR_RETURN(const auto response, client.GetMetrics(*request));
     Print(*globals, response, [&] { return MetricsTable(response); });

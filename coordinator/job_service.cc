@@ -147,7 +147,7 @@ grpc::ServerUnaryReactor* JobService::GetMetrics(grpc::CallbackServerContext* co
     TY_ASSIGN_OR_RETURN(const JobRecord job, parts_.store.FindJob(request->job()));
     const int most = request->max_points() > 0 ? request->max_points() : kDefaultPoints;
     TY_ASSIGN_OR_RETURN(const auto points,
-                        parts_.metrics.Read(job.id, request->after_step(), most));
+                        parts_.metrics.Read(job.id, request->from_step(), most));
     for (const MetricPoint& point : points) {
       v1::MetricPoint* added = response->add_points();
       added->set_step(point.step);

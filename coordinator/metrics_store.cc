@@ -142,20 +142,20 @@ class SqliteMetricsStore : public MetricsStore {
     if (!queue_.TryPush({job_id, std::move(point), nullptr})) ++dropped_;
   }
 
-  absl::StatusOr<std::vector<MetricPoint>> Read(const std::string& job_id, int64_t after_step,
+  absl::StatusOr<std::vector<MetricPoint>> Read(const std::string& job_id, int64_t from_step,
                                                 int max_points) const override {
     absl::MutexLock lock(&read_mutex_);
-    Statement count(*reader_, "SELECT count(*) FROM points WHERE job = ? AND step > ?");
+    Statement count(*reader_, "SELECT count(*) FROM points WHERE job = ? AND step >= ?");
     count.Bind(1, job_id);
-    count.Bind(2, after_step);
+    count.Bind(2, from_step);
     if (count.Step() != SQLITE_ROW) return reader_->Failure("metrics");
     const int64_t total = count.Int(0);
     const int64_t stride = std::max<int64_t>(1, (total + max_points - 1) / max_points);
     Statement select(*reader_,
                      "SELECT step, time_us, packed FROM points "
-                     "WHERE job = ? AND step > ? ORDER BY step");
+                     "WHERE job = ? AND step >= ? ORDER BY step");
     select.Bind(1, job_id);
-    select.Bind(2, after_step);
+    select.Bind(2, from_step);
     std::vector<MetricPoint> points;
     int64_t row = 0;
     int result = select.Step();

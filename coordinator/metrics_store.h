@@ -44,10 +44,10 @@ class MetricsStore {
   // Queues a point and returns. A second point of the same step adds its values to the first.
   virtual void Add(const std::string& job_id, MetricPoint point) = 0;
 
-  // Points of a job after a step, by step; more than `max_points` are thinned evenly, the last one
+  // Points of a job from a step on, by step; more than `max_points` are thinned evenly, the last one
   // stays.
   virtual absl::StatusOr<std::vector<MetricPoint>> Read(const std::string& job_id,
-                                                        int64_t after_step,
+                                                        int64_t from_step,
                                                         int max_points) const = 0;
 
   // Thins and caps; called now and then by the writer itself.

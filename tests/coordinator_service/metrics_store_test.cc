@@ -45,6 +45,14 @@ TEST_F(MetricsStoreTest, PointsComeBackByStepAndOutliveTheProcess) {
   EXPECT_EQ((*points)[1].values.at("loss"), 0.5);
 }
 
+TEST_F(MetricsStoreTest, WhatARunStartsFromIsStepZeroAndIsThere) {
+  const auto store = Open();
+  store->Add("job", Point(0, {{"eval_loss", 5}}));
+  ASSERT_TRUE(store->Flush().ok());
+  ASSERT_EQ(store->Read("job", 0, 100)->size(), 1u);
+  EXPECT_TRUE(store->Read("job", 1, 100)->empty());
+}
+
 TEST_F(MetricsStoreTest, ASecondReportOfAStepAddsToTheFirst) {
   const auto store = Open();
   store->Add("job", Point(1, {{"loss", 1}, {"lr", 2}}));
@@ -62,7 +70,7 @@ TEST_F(MetricsStoreTest, ManyPointsAreThinnedEvenlyAndKeepTheLast) {
   const auto points = store->Read("job", 0, 10);
   EXPECT_EQ(points->size(), 10u);
   EXPECT_EQ(points->back().step, 1000);
-  EXPECT_EQ(store->Read("job", 990, 100)->size(), 10u);
+  EXPECT_EQ(store->Read("job", 990, 100)->size(), 11u);
 }
 
 TEST_F(MetricsStoreTest, OldRowsAreThinnedToOneASecond) {
