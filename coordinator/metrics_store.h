@@ -44,8 +44,8 @@ class MetricsStore {
   // Queues a point and returns. A second point of the same step adds its values to the first.
   virtual void Add(const std::string& job_id, MetricPoint point) = 0;
 
-  // Points of a job from a step on, by step; more than `max_points` are thinned evenly, the last one
-  // stays.
+  // Points of a job from a step on, by step; more than `max_points` are thinned evenly, the last
+  // one stays.
   virtual absl::StatusOr<std::vector<MetricPoint>> Read(const std::string& job_id,
                                                         int64_t from_step,
                                                         int max_points) const = 0;
