@@ -35,8 +35,10 @@ absl::Status EngineLoop::Execute(std::function<absl::Status()> command, absl::Du
     absl::Status status;
   };
   auto reply = std::make_shared<Reply>();
-  const bool taken = commands_.TryPush([reply, command = std::move(command)] {
+  const bool taken = commands_.TryPush([this, reply, command = std::move(command)] {
     reply->status = command();
+    // Published first: who has the answer finds what it did in the state.
+    Publish(0);
     reply->done.Notify();
   });
   if (!taken) {

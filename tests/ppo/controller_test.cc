@@ -162,7 +162,10 @@ TEST_F(ControllerTest, ARolloutThatBreaksChangesNoToken) {
   Rollout& breaks = AddRollout();
   breaks.service->breaks = true;
   breaks.service->answers_until_failure = 3;
-  session.SetPeers(Peers({&breaks, &AddRollout()}));
+  Rollout& stays = AddRollout();
+  // Alone until it breaks: the other one cannot be quicker.
+  breaks.service->on_break = [&] { session.SetPeers(Peers({&breaks, &stays})); };
+  session.SetPeers(Peers({&breaks}));
   ASSERT_TRUE(Run(session).ok());
   EXPECT_EQ(learner_->weights(), undisturbed);
   EXPECT_GT(session.metrics().at(1).at("answers_retried"), 0);

@@ -164,6 +164,7 @@ grpc::Status FakeRollout::Generate(grpc::ServerContext*, const v1::GenerateReque
   for (const v1::GeneratePrompt& prompt : request->prompts()) {
     for (int i = 0; i < prompt.n(); ++i) {
       if (breaks && answers_until_failure-- <= 0) {
+        if (on_break) on_break();
         return {grpc::StatusCode::UNAVAILABLE, "this task breaks"};
       }
       v1::GenerateResponse response;

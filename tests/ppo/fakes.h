@@ -85,6 +85,7 @@ class FakeRollout final : public v1::RolloutService::Service {
   std::atomic<bool> refuse_weights{false};
   std::atomic<bool> breaks{false};  // every stream, after so many answers of all
   std::atomic<int> answers_until_failure{0};
+  std::function<void()> on_break;  // called by every stream that breaks; set before it serves
 
   std::set<std::pair<int64_t, int64_t>> answered() const;  // (row, sample), over all streams
   int64_t version() const { return version_; }
