@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "base/atomic_file.h"
 #include "base/ids.h"
+#include "base/port_range.h"
 #include "base/status.h"
 #include "rpc/server.h"
 
@@ -99,6 +100,8 @@ absl::Status Validate(const AgentConfig& config, absl::string_view document) {
   TY_RETURN_IF_ERROR(
       Annotate(rpc::ParseAddress(config.coordinator).status(), absl::StrCat(document,
                                                                             ": coordinator")));
+  TY_RETURN_IF_ERROR(Annotate(ParsePortRange(config.task_ports).status(),
+                              absl::StrCat(document, ": task_ports")));
   if (config.work_dir.empty()) return refuse("work_dir is missing: a directory for running tasks");
   if (config.cpu_milli < 0 || config.memory_bytes < 0) {
     return refuse("cpu_milli and memory_bytes must not be negative (0 = the machine's)");
@@ -134,6 +137,7 @@ absl::StatusOr<AgentConfig> ParseAgentConfig(absl::string_view yaml, absl::strin
     reader.Read("node", &config.node);
     reader.Read("coordinator", &config.coordinator);
     reader.Read("advertise", &config.advertise);
+    reader.Read("task_ports", &config.task_ports);
     reader.Read("work_dir", &config.work_dir);
     reader.Read("roots", &config.roots);
     reader.Read("labels", &config.labels);

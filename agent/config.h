@@ -19,6 +19,7 @@ namespace trainyard::agent {
 //   node: node-a                    # unique in the cluster; default: the host's name
 //   coordinator: 10.0.0.1:7433
 //   advertise: 10.0.0.2             # where peers reach this node's tasks; default 127.0.0.1
+//   task_ports: 7500-7599           # tasks serve on these; default: any free one
 //   work_dir: /var/lib/trainyard    # scratch and logs of running tasks
 //   roots: {data: /mnt/data, runs: /mnt/runs}
 //   labels: {pool: train}
@@ -31,6 +32,7 @@ struct AgentConfig {
   std::string node;
   std::string coordinator;
   std::string advertise = "127.0.0.1";
+  std::string task_ports;
   std::string work_dir;
   std::map<std::string, std::string> roots;
   std::map<std::string, std::string> labels;

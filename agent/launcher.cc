@@ -97,6 +97,7 @@ absl::StatusOr<Launch> Launcher::Prepare(const DesiredTask& task) {
   assignment.set_coordinator(config_.coordinator);
   assignment.set_advertise(config_.advertise);
   assignment.set_node(config_.node);
+  assignment.set_task_ports(config_.task_ports);
   assignment.set_scratch_dir(scratch_dir);
   assignment.mutable_root_paths()->insert(config_.roots.begin(), config_.roots.end());
   assignment.clear_gpus();

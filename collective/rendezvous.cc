@@ -18,7 +18,7 @@ absl::StatusOr<std::unique_ptr<Store>> OpenStore(const RendezvousOptions& option
   const std::string prefix = absl::StrCat(options.job, "/", options.epoch);
   if (options.rank == 0) {
     TY_ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
-                        Store::Host(options.host, prefix, options.join_timeout));
+                        Store::Host(options.host, prefix, options.join_timeout, options.ports));
     TY_RETURN_IF_ERROR(options.publish(store->endpoint()));
     return store;
   }

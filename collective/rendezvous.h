@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/port_range.h"
 #include "collective/group.h"
 
 namespace trainyard::collective {
@@ -24,6 +25,7 @@ struct RendezvousOptions {
   int rank = 0;
   int world_size = 1;
   std::string host;           // name or address of this machine that the peers can reach
+  PortRange ports;            // rank 0: where the store may listen
   Backend backend = Backend::kGloo;
   absl::Duration join_timeout = absl::Minutes(2);
   absl::Duration call_timeout = absl::Minutes(10);

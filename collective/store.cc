@@ -60,8 +60,15 @@ Store::~Store() = default;
 
 absl::StatusOr<std::unique_ptr<Store>> Store::Host(const std::string& host,
                                                    const std::string& prefix,
-                                                   absl::Duration timeout) {
-  TY_ASSIGN_OR_RETURN(auto store, OpenTcpStore(host, 0, true, timeout));
+                                                   absl::Duration timeout,
+                                                   const PortRange& ports) {
+  auto opened = OpenTcpStore(host, ports.first, true, timeout);
+  for (int port = ports.first + 1; !opened.ok() && port <= ports.last; ++port) {
+    opened = OpenTcpStore(host, port, true, timeout);
+  }
+  TY_RETURN_IF_ERROR(Annotate(
+      opened.status(), absl::StrCat("ports ", ports.first, " to ", ports.last, " (task_ports)")));
+  auto store = *std::move(opened);
   std::string endpoint = absl::StrCat(host, ":", store->getPort());
   return std::unique_ptr<Store>(
       new Store(std::move(endpoint), WithPrefix(prefix, std::move(store))));

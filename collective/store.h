@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/port_range.h"
 
 namespace trainyard::collective {
 
@@ -21,11 +22,12 @@ struct C10dStore;  // c10d's store, for the back ends of this directory (c10d_st
 // connection, so a second thread takes a Clone. Unavailable: the host (rank 0) is gone.
 class Store {
  public:
-  // Hosts a store that listens on a free port of this machine. `host` is the name or address under
-  // which the other ranks reach it.
+  // Hosts a store that listens on a free port of `ports`. `host` is the name or address under which
+  // the other ranks reach it. Unavailable: no port of the range is free.
   static absl::StatusOr<std::unique_ptr<Store>> Host(const std::string& host,
                                                      const std::string& prefix,
-                                                     absl::Duration timeout);
+                                                     absl::Duration timeout,
+                                                     const PortRange& ports = {});
   // Connects to "host:port". InvalidArgument when that does not parse; Unavailable when nothing
   // answers within `timeout`.
   static absl::StatusOr<std::unique_ptr<Store>> Connect(const std::string& endpoint,

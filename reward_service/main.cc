@@ -39,7 +39,7 @@ struct Flags {
 absl::StatusOr<RewardServerOptions> TaskOptions(const task::Assignment& assignment) {
   RewardServerOptions options;
   TY_ASSIGN_OR_RETURN(options.job, ParseRewardJob(assignment));
-  options.listen = "0.0.0.0:0";
+  options.listen = assignment.ListenAddress();
   options.advertise = assignment.advertise;
   options.fence = assignment.Fence();
   options.threads = std::max(1, assignment.threads);

@@ -42,7 +42,7 @@ absl::StatusOr<RolloutServerOptions> TaskOptions(const task::Assignment& assignm
   RolloutServerOptions options;
   options.model_directory = job.model_directory;
   options.tokenizer_directory = job.tokenizer_directory;
-  options.listen = "0.0.0.0:0";
+  options.listen = assignment.ListenAddress();
   options.advertise = assignment.advertise;
   options.fence = assignment.Fence();
   options.threads = std::max(1, assignment.threads);

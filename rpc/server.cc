@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/port_range.h"
 #include "base/status.h"
 #include "rpc/fence_credentials.h"
 
@@ -60,13 +61,30 @@ Server::Server() = default;
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
                                                       const std::vector<grpc::Service*>& services) {
-  TY_ASSIGN_OR_RETURN(const HostPort address, ParseAddress(options.listen));
+  const size_t colon = options.listen.rfind(':');
+  const bool has_range = colon != std::string::npos && absl::StrContains(
+                                                           options.listen.substr(colon), '-');
+  if (!has_range) return StartOn(options.listen, options, services);
+  TY_ASSIGN_OR_RETURN(const PortRange range, ParsePortRange(options.listen.substr(colon + 1)));
+  for (int port = range.first; port <= range.last; ++port) {
+    const std::string address = absl::StrCat(options.listen.substr(0, colon + 1), port);
+    absl::StatusOr<std::unique_ptr<Server>> server = StartOn(address, options, services);
+    if (server.ok() || !absl::IsUnavailable(server.status())) return server;
+  }
+  return absl::UnavailableError(
+      absl::StrCat("no port of ", options.listen, " is free; widen the range (task_ports)"));
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::StartOn(
+    const std::string& listen, const ServerOptions& options,
+    const std::vector<grpc::Service*>& services) {
+  TY_ASSIGN_OR_RETURN(const HostPort address, ParseAddress(listen));
   EnablePlugins();
   auto server = std::unique_ptr<Server>(new Server);
   server->host_ = options.advertise.empty() ? address.host : options.advertise;
   grpc::ServerBuilder builder;
   builder.AddListeningPort(
-      options.listen,
+      listen,
       options.fence ? FencedCredentials(*options.fence) : grpc::InsecureServerCredentials(),
       &server->port_);
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
@@ -83,7 +101,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || server->port_ == 0) {
     return absl::UnavailableError(
-        absl::StrCat("cannot listen on ", options.listen,
+        absl::StrCat("cannot listen on ", listen,
                      ": the port is taken or the host is not this machine's; choose another"));
   }
   server->SetServing(true);

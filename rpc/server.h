@@ -26,7 +26,7 @@ class Server;
 namespace trainyard::rpc {
 
 struct ServerOptions {
-  // host:port; port 0 = any free one.
+  // host:port; port 0 = any free one, "FIRST-LAST" = a free one of these.
   std::string listen = "127.0.0.1:0";
   // Host that others reach this server under; empty = the host of `listen`.
   std::string advertise;
@@ -62,6 +62,9 @@ class Server {
 
  private:
   Server();
+  static absl::StatusOr<std::unique_ptr<Server>> StartOn(
+      const std::string& listen, const ServerOptions& options,
+      const std::vector<grpc::Service*>& services);
 
   std::string host_;
   int port_ = 0;

@@ -1,5 +1,6 @@
 #include "task/assignment.h"
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/atomic_file.h"
 #include "base/status.h"
@@ -8,6 +9,12 @@
 namespace trainyard::task {
 
 std::string Assignment::TaskName() const { return absl::StrCat(role, "/", index); }
+
+std::string Assignment::ListenAddress() const {
+  const bool loopback = advertise.empty() || advertise == "localhost" || advertise == "::1" ||
+                        absl::StartsWith(advertise, "127.");
+  return absl::StrCat(loopback ? "127.0.0.1:" : "0.0.0.0:", task_ports.empty() ? "0" : task_ports);
+}
 
 absl::StatusOr<Assignment> ParseAssignment(absl::string_view bytes) {
   v1::TaskAssignment wire;

@@ -68,8 +68,14 @@ struct Assignment {
   std::string scratch_dir;
   std::string node;
 
+  // Ports it may serve on, "FIRST-LAST"; empty = any.
+  std::string task_ports;
+
   // "rollout/0".
   std::string TaskName() const;
+  // Where this task listens (rpc::ServerOptions::listen): only on loopback when it is advertised
+  // there, else on every address.
+  std::string ListenAddress() const;
   // What this task presents in its calls and checks in those it serves.
   rpc::JobFence Fence() const { return {job_id, epoch, secret}; }
 };

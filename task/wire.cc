@@ -197,6 +197,7 @@ Assignment FromWire(const v1::TaskAssignment& wire) {
   assignment.gpus.assign(wire.gpus().begin(), wire.gpus().end());
   assignment.scratch_dir = wire.scratch_dir();
   assignment.node = wire.node();
+  assignment.task_ports = wire.task_ports();
   return assignment;
 }
 

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "base/port_range.h"
 #include "base/status.h"
 #include "collective/rendezvous.h"
 
@@ -31,6 +32,7 @@ absl::StatusOr<std::unique_ptr<collective::Group>> JoinRanks(const task::Assignm
   options.rank = assignment.index;
   options.world_size = assignment.role_count;
   options.host = assignment.advertise;
+  TY_ASSIGN_OR_RETURN(options.ports, ParsePortRange(assignment.task_ports));
   if (!assignment.gpus.empty()) options.backend = collective::Backend::kNccl;
   options.publish = [&](const std::string& endpoint) {
     session->Ready(absl::StrCat(kRendezvousScheme, endpoint), numerics_id);

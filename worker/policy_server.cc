@@ -37,10 +37,8 @@ absl::StatusOr<std::unique_ptr<PolicyServer>> PolicyServer::Start(
             if (report) report(input.iteration, progress);
           }});
   state->weights = std::make_unique<WeightsService>(&state->versions);
-  const bool loopback = options.advertise.empty() || options.advertise == "127.0.0.1" ||
-                        options.advertise == "localhost";
   TY_ASSIGN_OR_RETURN(state->server,
-                      rpc::Server::Start({.listen = loopback ? "127.0.0.1:0" : "0.0.0.0:0",
+                      rpc::Server::Start({.listen = options.listen,
                                           .advertise = options.advertise,
                                           .fence = options.fence},
                                          {state->policy.get(), state->weights.get()}));

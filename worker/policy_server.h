@@ -18,6 +18,7 @@
 namespace trainyard::worker {
 
 struct PolicyServerOptions {
+  std::string listen = "127.0.0.1:0";
   std::string advertise;  // host that peers reach this process under
   rpc::JobFence fence;
   std::string numerics_id;

@@ -58,7 +58,8 @@ absl::Status RunLearner(const task::Assignment& assignment, task::TaskSession* s
   };
   TY_ASSIGN_OR_RETURN(
       const std::unique_ptr<PolicyServer> server,
-      PolicyServer::Start({.advertise = assignment.advertise,
+      PolicyServer::Start({.listen = assignment.ListenAddress(),
+                           .advertise = assignment.advertise,
                            .fence = assignment.Fence(),
                            .numerics_id = run.numerics_id,
                            .on_progress =

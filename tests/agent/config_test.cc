@@ -19,6 +19,7 @@ std::string Refusal(const std::string& more) {
 TEST(AgentConfig, ReadsEveryField) {
   const auto config = ParseAgentConfig(std::string(kLeast) +
                                            "advertise: 10.0.0.2\n"
+                                           "task_ports: 7500-7599\n"
                                            "roots: {data: /mnt/data}\n"
                                            "labels: {pool: train}\n"
                                            "cpu_milli: 2000\n"
@@ -56,6 +57,7 @@ TEST(AgentConfig, AWrongTypeNamesLineAndType) {
 TEST(AgentConfig, BadValuesAreNamed) {
   EXPECT_THAT(Refusal("roots: {data: relative}\n"), HasSubstr("\"relative\" is not an absolute"));
   EXPECT_THAT(Refusal("collective_env: {LD_PRELOAD: x}\n"), HasSubstr("LD_PRELOAD is not allowed"));
+  EXPECT_THAT(Refusal("task_ports: 9-8\n"), HasSubstr("not a range of ports"));
   EXPECT_THAT(Refusal("cpu_milli: -1\n"), HasSubstr("must not be negative"));
   EXPECT_THAT(Refusal("x: [\n"), HasSubstr("agent.yaml:"));
   const auto no_address = ParseAgentConfig("node: a\ncoordinator: here\nwork_dir: /x\n", "f");

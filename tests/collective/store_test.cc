@@ -24,6 +24,21 @@ TEST(Store, CarriesValuesFromTheHostToOthers) {
   EXPECT_EQ(*(*host)->Add("count", 3), 5);
 }
 
+TEST(Store, ListensWhereTheFirewallIsOpen) {
+  auto taken = Store::Host("127.0.0.1", "job-a/1", kPatience);
+  ASSERT_TRUE(taken.ok()) << taken.status();
+  const std::string endpoint = (*taken)->endpoint();
+  const int port = std::stoi(endpoint.substr(endpoint.rfind(':') + 1));
+  const auto none = Store::Host("127.0.0.1", "job-b/1", kPatience, {port, port});
+  EXPECT_TRUE(absl::IsUnavailable(none.status())) << none.status();
+  EXPECT_NE(none.status().message().find("task_ports"), absl::string_view::npos);
+  const PortRange range{port, std::min(port + 50, 65535)};
+  const auto next = Store::Host("127.0.0.1", "job-b/1", kPatience, range);
+  ASSERT_TRUE(next.ok()) << next.status();
+  const std::string other = (*next)->endpoint();
+  EXPECT_GT(std::stoi(other.substr(other.rfind(':') + 1)), port);
+}
+
 TEST(Store, AttemptsOfOneJobNeverMeet) {
   auto host = Store::Host("127.0.0.1", "job-a/1", kPatience);
   ASSERT_TRUE(host.ok());

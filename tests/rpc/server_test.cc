@@ -64,6 +64,27 @@ TEST(Server, ATakenPortIsNamed) {
   EXPECT_THAT(std::string(second.status().message()), HasSubstr((*first)->endpoint()));
 }
 
+TEST(Server, TakesAFreePortOfARange) {
+  ScoreService service, other, third;
+  auto first = Server::Start({}, {&service});
+  ASSERT_TRUE(first.ok()) << first.status();
+  const int taken = (*first)->port();
+  const std::string range =
+      "127.0.0.1:" + std::to_string(taken) + "-" + std::to_string(std::min(taken + 50, 65535));
+  auto second = Server::Start({.listen = range}, {&other});
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_GT((*second)->port(), taken);
+  const std::string full =
+      "127.0.0.1:" + std::to_string(taken) + "-" + std::to_string(taken);
+  EXPECT_EQ(Server::Start({.listen = full}, {&third}).status().code(),
+            absl::StatusCode::kUnavailable);
+  for (const char* bad : {"127.0.0.1:9-8", "127.0.0.1:0-5", "127.0.0.1:x-9"}) {
+    EXPECT_EQ(Server::Start({.listen = bad}, {&third}).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << bad;
+  }
+}
+
 TEST(Server, TellsItsHealth) {
   ScoreService service;
   auto server = Server::Start({.fence = JobFence{"job", 1, "secret"}}, {&service});

@@ -48,6 +48,14 @@ TEST(Assignment, IsReadFromTheAgentsFile) {
   EXPECT_EQ(spec.name(), "name");
 }
 
+TEST(Assignment, ATaskListensWhereItIsAdvertised) {
+  Assignment assignment;
+  EXPECT_EQ(assignment.ListenAddress(), "127.0.0.1:0");
+  assignment.advertise = "10.0.0.2";
+  assignment.task_ports = "7500-7599";
+  EXPECT_EQ(assignment.ListenAddress(), "0.0.0.0:7500-7599");
+}
+
 TEST(Assignment, WhatIsMissingIsNamed) {
   v1::TaskAssignment wire = Complete();
   wire.clear_secret();
