@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/core/recovery.h"
+#include "coordinator/core/run_place.h"
 
 namespace trainyard::coordinator {
 namespace {
@@ -25,7 +26,7 @@ std::vector<Task*> TasksOf(State& state, const Job& job) {
 
 // Nobody who holds the old epoch may write for the job any more.
 void WithdrawRights(Draft& draft, Job& job) {
-  ++draft.Edit(job).epoch;
+  draft.Edit(job).epoch = TakeEpoch(draft.state(), job.record);
   for (Task* task : TasksOf(draft.state(), job)) {
     if (task->session == 0) continue;
     draft.state().task_sessions.erase(task->session);
@@ -237,7 +238,7 @@ void StartTask(Draft& draft, Job& job, const Seat& seat, const Placing& placing)
 void StartAttempt(Draft& draft, Job& job, const std::vector<Seat>& seats,
                   const std::vector<Placing>& places) {
   JobRecord& record = draft.Edit(job);
-  ++record.epoch;
+  record.epoch = TakeEpoch(draft.state(), record);
   ++record.attempt;
   record.not_before = absl::InfinitePast();
   if (record.started_at == absl::InfinitePast()) record.started_at = draft.now();

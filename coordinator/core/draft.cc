@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "coordinator/core/run_place.h"
 
 namespace trainyard::coordinator {
 
@@ -40,6 +41,7 @@ Job& Draft::AddJob(JobRecord record) {
   Job& job = state_.jobs[id];
   job.record = std::move(record);
   state_.live.insert(id);
+  IndexRunPlace(state_, job.record);
   state_.newest_by_name[job.record.name] = id;
   if (job.record.pipeline_id.empty()) state_.live_by_name[job.record.name] = id;
   if (!job.record.request_id.empty()) state_.job_by_request[job.record.request_id] = id;
@@ -138,6 +140,7 @@ void Draft::MoveJob(Job& job, JobMove move, const std::string& reason) {
   } else {
     state_.active.erase(id);
   }
+  IndexRunPlace(state_, record);
   const bool terminal = IsTerminal(record.state);
   record.ended_at = terminal ? now_ : absl::InfinitePast();
   if (!terminal) {

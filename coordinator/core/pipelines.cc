@@ -3,6 +3,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "coordinator/core/run_place.h"
 #include "coordinator/core/verbs.h"
 
 namespace trainyard::coordinator {
@@ -128,6 +129,10 @@ void OnChangePipeline(Draft& draft, const ChangePipeline& event) {
     const auto status = absl::FailedPreconditionError(
         absl::StrCat("pipeline ", id, " has no stage that failed or was cancelled"));
     return draft.Refuse(event.call, status, "NOTHING_TO_RETRY");
+  }
+  for (const Job* stage : stages) {
+    const absl::Status free = CheckRunPlace(state, stage->record);
+    if (!free.ok()) return draft.Refuse(event.call, free, "RUN_URI_TAKEN");
   }
   for (Job* stage : stages) RetryJob(draft, *stage);
   draft.AnswerPipeline(event.call, id);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "coordinator/core/run_place.h"
 
 namespace trainyard::coordinator {
 namespace {
@@ -13,6 +14,7 @@ void IndexJob(State& state, const Job& job) {
     state.live.insert(record.id);
     if (record.pipeline_id.empty()) state.live_by_name[record.name] = record.id;
   }
+  IndexRunPlace(state, record);
   if (record.state == JobState::kActive) state.active.insert(record.id);
   if (record.state == JobState::kQueued) state.queue.insert(QueueKeyOf(record));
   if (!record.request_id.empty()) state.job_by_request[record.request_id] = record.id;

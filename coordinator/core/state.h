@@ -66,6 +66,12 @@ struct Node {
   std::set<uint64_t> tasks;  // that hold a slot: not EXITED
 };
 
+// Who writes under a run_uri (run_place.h).
+struct RunPlace {
+  std::string holder;  // id of the live job it belongs to; empty = none
+  uint64_t epoch = 0;  // highest of all jobs that wrote there
+};
+
 // Order of the queue: priority, then submission.
 using QueueKey = std::tuple<int, int64_t, std::string>;
 
@@ -92,6 +98,7 @@ struct State {
   std::map<std::string, std::string> newest_pipeline_by_name;  // name -> id
   std::map<std::string, std::string> job_by_request;
   std::map<std::string, std::string> pipeline_by_request;
+  std::map<std::string, RunPlace> run_places;  // by run_uri
   std::map<SessionId, std::string> agent_sessions;
   std::map<SessionId, uint64_t> task_sessions;
 

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "coordinator/core/explain.h"
 #include "coordinator/core/placement.h"
+#include "coordinator/core/run_place.h"
 
 namespace trainyard::coordinator {
 namespace {
@@ -120,11 +121,13 @@ absl::StatusOr<JobRecord> CheckJob(Draft& draft, const JobDraft& job, const Orig
   TY_ASSIGN_OR_RETURN(std::vector<std::string> after, ResolveAfter(draft.state(), job, stages));
   JobRecord record = MakeRecord(job, std::move(after), origin);
   record.extended_job = std::move(extended);
+  TY_RETURN_IF_ERROR(CheckRunPlace(draft.state(), record));
   TY_RETURN_IF_ERROR(CheckPlaceable(draft.state(), record));
   return record;
 }
 
 std::string ReasonOf(const absl::Status& status) {
+  if (absl::IsAlreadyExists(status)) return "RUN_URI_TAKEN";
   return status.code() == absl::StatusCode::kFailedPrecondition ? "CAN_NOT_FIT" : "SPEC_INVALID";
 }
 
@@ -163,7 +166,14 @@ absl::StatusOr<std::vector<JobRecord>> CheckStages(Draft& draft, const SubmitPip
         absl::StrCat("pipeline '", event.name, "' has no stages: give at least one"));
   }
   std::map<std::string, std::string> ids;
+  std::map<std::string, std::string> run_uris;
   for (const JobDraft& stage : event.stages) {
+    const auto [other, fresh] = run_uris.emplace(stage.shape.run_uri, stage.name);
+    if (!fresh) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "stages '", other->second, "' and '", stage.name, "' of pipeline '", event.name,
+          "' have the same run_uri ", stage.shape.run_uri, ": leave it out, each gets its own"));
+    }
     if (!ids.emplace(stage.name, stage.id).second) {
       return absl::InvalidArgumentError(
           absl::StrCat("pipeline '", event.name, "' has two stages '", stage.name, "'"));

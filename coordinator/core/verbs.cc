@@ -1,6 +1,8 @@
 #include "coordinator/core/verbs.h"
 
 #include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "coordinator/core/run_place.h"
 
 namespace trainyard::coordinator {
 namespace {
@@ -47,6 +49,7 @@ absl::Status Retry(Draft& draft, Job& job) {
     return absl::AlreadyExistsError(absl::StrCat("job ", named->second, " has the name '",
                                                  record.name, "' now: wait for its end"));
   }
+  TY_RETURN_IF_ERROR(CheckRunPlace(state, record));
   for (const std::string& id : record.after) {
     const JobState upstream = state.FindJob(id)->record.state;
     if (upstream != JobState::kFailed && upstream != JobState::kCancelled) continue;

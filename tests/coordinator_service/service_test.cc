@@ -103,6 +103,23 @@ TEST_F(ServiceTest, ASubmissionTriedAgainIsOneJob) {
   EXPECT_EQ(other.status().code(), absl::StatusCode::kAlreadyExists);
 }
 
+TEST_F(ServiceTest, TwoLiveJobsDoNotWriteToOneDirectory) {
+  const auto in = [&](const std::string& name) {
+    return Job(kFake, {"name=" + name, "run_uri=root://runs/one-place"});
+  };
+  const auto first = Submit(in("a"), "request-1");
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto second = Submit(in("b"), "request-2");
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(first->id()));
+  const auto detail = rpc::DetailOf(second.status());
+  ASSERT_TRUE(detail.has_value());
+  EXPECT_EQ(detail->reason, "RUN_URI_TAKEN");
+  ASSERT_TRUE(Cancel("a").ok());
+  const auto third = Submit(in("b"), "request-3");
+  EXPECT_TRUE(third.ok()) << third.status();
+}
+
 TEST_F(ServiceTest, AWrongSpecIsRefusedWithEveryViolation) {
   const auto refused = Submit(Job(kSft, {"sft.optimizer.lr=0", "sft.loop.global_batch=0"}), "r");
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);

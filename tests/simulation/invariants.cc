@@ -143,6 +143,12 @@ void Invariants::CheckCommits(const coordinator::Decision& decision,
                                   " has the right (last commit: epoch ", last, ")"));
     }
     commit_epochs_[row.job_id] = row.epoch;
+    const auto writer = std::make_pair(row.job_id, row.request_id);
+    const auto [first, fresh] = writers_.emplace(row.uri, writer);
+    if (!fresh && first->second != writer) {
+      world_.Violate(absl::StrCat("jobs ", first->second.first, " and ", row.job_id,
+                                  " both wrote ", row.uri));
+    }
   }
 }
 

@@ -59,6 +59,8 @@ class Invariants {
   int64_t acknowledged_ = 0;  // highest revision somebody heard of
   std::map<std::string, coordinator::JobState> states_;
   std::map<std::string, uint64_t> epochs_;         // highest seen
+  // What was ever committed, by uri: its job and request.
+  std::map<std::string, std::pair<std::string, std::string>> writers_;
   std::map<std::string, uint64_t> commit_epochs_;  // of the last commit
   std::set<std::string> acknowledged_jobs_;
   std::map<std::string, std::string> job_by_request_;

@@ -81,7 +81,9 @@ coordinator::JobDraft SimUsers::Draft(const std::string& name) {
   draft.id = world_.Id("job");
   draft.secret = world_.Id("secret");
   draft.name = name;
-  draft.shape.run_uri = absl::StrCat("root://runs/", draft.id);
+  // Some people send every run to the same place.
+  draft.shape.run_uri = absl::StrCat(
+      "root://runs/", world_.Chance(0.3) ? absl::StrCat("shared-", world_.Below(4)) : draft.id);
   draft.shape.roots = {"runs"};
   draft.shape.priority = static_cast<int>(world_.Below(3));
   draft.shape.start_limit = absl::Seconds(60);
