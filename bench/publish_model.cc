@@ -1,18 +1,17 @@
 #include "bench/publish_model.h"
 
-#include <ATen/ATen.h>
-
 #include <utility>
 
-#include "base/checksum.h"
 #include "base/status.h"
 #include "model/transformer.h"
 #include "model/weights.h"
+#include "worker/weights_snapshot.h"
 
 namespace trainyard {
 
 struct PublishModel::State {
   model::Model model;
+  worker::SnapshotMemory memory;
 };
 
 PublishModel::PublishModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -29,8 +28,9 @@ absl::StatusOr<std::unique_ptr<PublishModel>> PublishModel::Create() {
   config.head_width = 64;
   config.max_positions = 1024;
   TY_ASSIGN_OR_RETURN(model::Model model, model::InitModel(config, {.seed = 1}));
-  return std::unique_ptr<PublishModel>(
-      new PublishModel(std::make_unique<State>(State{std::move(model)})));
+  auto state = std::make_unique<State>();
+  state->model = std::move(model);
+  return std::unique_ptr<PublishModel>(new PublishModel(std::move(state)));
 }
 
 absl::Status PublishModel::Save(const std::string& directory) const {
@@ -39,28 +39,11 @@ absl::Status PublishModel::Save(const std::string& directory) const {
 
 absl::StatusOr<std::shared_ptr<const worker::PublishedWeights>> PublishModel::Publish(
     int64_t version) const {
-  auto weights = std::make_shared<worker::PublishedWeights>();
+  TY_ASSIGN_OR_RETURN(
+      const auto weights,
+      worker::SnapshotWeights(model::HuggingFaceTensors(state_->model), state_->memory));
   weights->version = version;
   weights->config_json = model::ConfigJson(state_->model.config, "float32").dump();
-  const auto tensors = model::HuggingFaceTensors(state_->model);
-  size_t size_bytes = 0;
-  for (const auto& tensor : tensors) size_bytes += tensor.tensor.nbytes();
-  TY_ASSIGN_OR_RETURN(weights->memory, worker::SharedMemory::Create(size_bytes));
-  size_t offset = 0;
-  std::string checksums;
-  for (const auto& [name, tensor] : tensors) {
-    char* const to = weights->memory->data() + offset;
-    at::from_blob(to, tensor.sizes(), tensor.options()).copy_(tensor);
-    weights->tensors.push_back({.name = name,
-                                .dtype = "F32",
-                                .shape = tensor.sizes().vec(),
-                                .xxh3 = Xxh3Hex(to, tensor.nbytes()),
-                                .offset = offset,
-                                .size_bytes = tensor.nbytes()});
-    checksums += weights->tensors.back().xxh3;
-    offset += tensor.nbytes();
-  }
-  weights->digest = Xxh3Hex(checksums);
   return weights;
 }
 

@@ -1,15 +1,30 @@
 #include "kernels/packed_matrix.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 
 #include "base/status.h"
+#include "kernels/transpose.h"
 
 namespace trainyard::kernels {
+
+std::unique_ptr<float[], FreeMemory> AllocateFloats(size_t count) {
+  constexpr size_t kCacheLine = 64, kHugePage = size_t{2} << 20;
+  const size_t size_bytes = count * sizeof(float);
+  const size_t alignment = size_bytes >= 2 * kHugePage ? kHugePage : kCacheLine;
+  const size_t rounded = (size_bytes + alignment - 1) / alignment * alignment;
+  void* const memory = std::aligned_alloc(alignment, rounded);
+  TY_CHECK(memory != nullptr || rounded == 0);
+  // Small pages serve as well where the advice is not taken.
+  if (alignment == kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
+  return std::unique_ptr<float[], FreeMemory>(static_cast<float*>(memory));
+}
 
 PackedMatrix::PackedMatrix(int inner, int columns)
     : inner_(inner),
       columns_(columns),
-      panels_(new float[static_cast<size_t>(inner) * panels() * kPanelColumns]) {
+      panels_(AllocateFloats(static_cast<size_t>(inner) * panels() * kPanelColumns)) {
   const int used = columns % kPanelColumns;
   if (used == 0) return;
   float* last = panels_.get() + static_cast<int64_t>(panels() - 1) * inner * kPanelColumns;
@@ -33,22 +48,10 @@ void PackedMatrix::SetColumns(int begin, int count, const float* source, int64_t
         std::copy_n(from + k * inner_stride, width, target + k * kPanelColumns);
       }
     } else {
-      SetPanel(target, width, from, column_stride, inner_stride);
+      TY_CHECK(inner_stride == 1);
+      Transpose<float>({from, column_stride}, width, inner_, {target, kPanelColumns});
     }
     done += width;
-  }
-}
-
-void PackedMatrix::SetPanel(float* target, int width, const float* from, int64_t column_stride,
-                            int64_t inner_stride) {
-  // A few k at a time, so that each cache line of a [N, K] source is read once while it is near.
-  constexpr int kStripe = 16;
-  for (int first = 0; first < inner_; first += kStripe) {
-    const int last = std::min(inner_, first + kStripe);
-    for (int c = 0; c < width; ++c) {
-      const float* line = from + c * column_stride;
-      for (int k = first; k < last; ++k) target[k * kPanelColumns + c] = line[k * inner_stride];
-    }
   }
 }
 

@@ -3,13 +3,23 @@
 #ifndef TRAINYARD_KERNELS_PACKED_MATRIX_H_
 #define TRAINYARD_KERNELS_PACKED_MATRIX_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 
 #include "kernels/fp32.h"
 #include "kernels/thread_pool.h"
 
 namespace trainyard::kernels {
+
+struct FreeMemory {
+  void operator()(void* memory) const { std::free(memory); }
+};
+
+// Uninitialised memory at a cache line's begin, in huge pages where it is large enough to matter: a
+// fault less for each 4 KiB, and fewer misses where panels are read. Never null.
+std::unique_ptr<float[], FreeMemory> AllocateFloats(size_t count);
 
 // weight_KN as ceil(N / 32) panels of [K][32], padded with zeros. Movable; its parts are filled
 // by SetColumns, so that several matrices side by side (query, key, value) become one.
@@ -20,7 +30,7 @@ class PackedMatrix {
 
   // Columns [begin, begin + count) = source. Column c's K values start at source + c *
   // column_stride and lie `inner_stride` apart: a [N, K] row-major weight has strides (K, 1), a
-  // [K, N] one (1, N).
+  // [K, N] one (1, N). One of the two is 1.
   void SetColumns(int begin, int count, const float* source, int64_t column_stride,
                   int64_t inner_stride);
 
@@ -35,13 +45,10 @@ class PackedMatrix {
   int panels() const { return (columns_ + kPanelColumns - 1) / kPanelColumns; }
 
  private:
-  // One panel's columns, or a part of them.
-  void SetPanel(float* target, int width, const float* from, int64_t column_stride,
-                int64_t inner_stride);
-
   int inner_ = 0;
   int columns_ = 0;
-  std::unique_ptr<float[]> panels_;  // not initialised: a version is packed while others wait
+  // Not initialised: a version is packed while others wait.
+  std::unique_ptr<float[], FreeMemory> panels_;
 };
 
 // The rows of one product. Strides in floats.

@@ -1,10 +1,12 @@
 #include "rollout/weights_client.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -19,33 +21,71 @@
 namespace trainyard::rollout {
 namespace {
 
-class MappedBytes : public SharedBytes {
+constexpr size_t kMappedObjects = 2;  // a learner publishes in two by turns
+
+}  // namespace
+
+// An object of shared memory, mapped as long as this lives.
+class WeightsClient::MappedObject {
  public:
-  explicit MappedBytes(absl::string_view bytes) : bytes_(bytes) {}
-  ~MappedBytes() override { munmap(const_cast<char*>(bytes_.data()), bytes_.size()); }
-  absl::string_view bytes() const override { return bytes_; }
+  MappedObject(std::string name, int file, absl::string_view bytes)
+      : name_(std::move(name)), file_(file), bytes_(bytes) {}
+  ~MappedObject() {
+    munmap(const_cast<char*>(bytes_.data()), bytes_.size());
+    close(file_);
+  }
+  MappedObject(const MappedObject&) = delete;
+  MappedObject& operator=(const MappedObject&) = delete;
+
+  // Keeps the learner from writing. False while it does.
+  bool Lock() { return flock(file_, LOCK_SH | LOCK_NB) == 0; }
+  void Unlock() { flock(file_, LOCK_UN); }
+
+  const std::string& name() const { return name_; }
+  absl::string_view bytes() const { return bytes_; }
 
  private:
+  const std::string name_;
+  const int file_;
   const absl::string_view bytes_;
 };
 
-absl::StatusOr<std::unique_ptr<SharedBytes>> Map(const v1::SharedWeights& shared) {
-  const int file = shm_open(shared.shm_name().c_str(), O_RDONLY | O_CLOEXEC, 0);
-  if (file < 0) return ErrnoStatus(errno, absl::StrCat("shm_open ", shared.shm_name()));
-  const absl::Cleanup close_file = [file] { close(file); };
-  struct stat found;
-  if (fstat(file, &found) != 0) return ErrnoStatus(errno, shared.shm_name());
-  if (shared.size_bytes() <= 0 || found.st_size < shared.size_bytes()) {
-    return absl::DataLossError(absl::StrCat("shared memory ", shared.shm_name(), " has ",
-                                            found.st_size, " bytes, not ", shared.size_bytes()));
-  }
-  void* memory = mmap(nullptr, shared.size_bytes(), PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0);
-  if (memory == MAP_FAILED) return ErrnoStatus(errno, absl::StrCat("mmap ", shared.shm_name()));
-  return std::make_unique<MappedBytes>(
-      absl::string_view(static_cast<const char*>(memory), shared.size_bytes()));
-}
+// Bytes of a mapped object that do not change as long as this lives.
+class WeightsClient::LockedBytes : public SharedBytes {
+ public:
+  // `object` is locked.
+  LockedBytes(std::shared_ptr<MappedObject> object, size_t size_bytes)
+      : object_(std::move(object)), size_bytes_(size_bytes) {}
+  ~LockedBytes() override { object_->Unlock(); }
+  absl::string_view bytes() const override { return object_->bytes().substr(0, size_bytes_); }
 
-}  // namespace
+ private:
+  const std::shared_ptr<MappedObject> object_;
+  const size_t size_bytes_;
+};
+
+absl::StatusOr<std::shared_ptr<WeightsClient::MappedObject>> WeightsClient::Map(
+    const std::string& name, size_t size_bytes) {
+  for (const auto& object : mapped_) {
+    if (object->name() == name && object->bytes().size() >= size_bytes) return object;
+  }
+  const int file = shm_open(name.c_str(), O_RDONLY | O_CLOEXEC, 0);
+  if (file < 0) return ErrnoStatus(errno, absl::StrCat("shm_open ", name));
+  absl::Cleanup close_file = [file] { close(file); };
+  struct stat found;
+  if (fstat(file, &found) != 0) return ErrnoStatus(errno, name);
+  if (size_bytes == 0 || found.st_size < static_cast<int64_t>(size_bytes)) {
+    return absl::DataLossError(absl::StrCat("shared memory ", name, " has ", found.st_size,
+                                            " bytes, not ", size_bytes));
+  }
+  void* memory = mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, file, 0);
+  if (memory == MAP_FAILED) return ErrnoStatus(errno, absl::StrCat("mmap ", name));
+  std::move(close_file).Cancel();
+  if (mapped_.size() == kMappedObjects) mapped_.erase(mapped_.begin());
+  mapped_.push_back(std::make_shared<MappedObject>(
+      name, file, absl::string_view(static_cast<const char*>(memory), size_bytes)));
+  return mapped_.back();
+}
 
 std::shared_ptr<grpc::Channel> WeightsClient::ChannelTo(const std::string& endpoint) {
   std::shared_ptr<grpc::Channel>& channel = channels_[endpoint];
@@ -69,12 +109,16 @@ absl::StatusOr<std::unique_ptr<SharedBytes>> WeightsClient::OpenShared(
   TY_RETURN_IF_ERROR(Annotate(shared.status(), absl::StrCat("weights of version ",
                                                             manifest.version, " at ",
                                                             manifest.sources[0])));
-  auto mapped = Map(*shared);
+  const size_t size_bytes = std::max<int64_t>(0, shared->size_bytes());
+  const auto mapped = Map(shared->shm_name(), size_bytes);
   // The name may be gone or not ours to read: the stream still works.
   if (absl::IsNotFound(mapped.status()) || absl::IsPermissionDenied(mapped.status())) {
     return nullptr;
   }
-  return mapped;
+  TY_RETURN_IF_ERROR(mapped.status());
+  // Being written: the version was released meanwhile, and the stream will say so.
+  if (!(*mapped)->Lock()) return nullptr;
+  return std::make_unique<LockedBytes>(*mapped, size_bytes);
 }
 
 absl::Status WeightsClient::Fetch(const WeightsManifest& manifest, int source_rank,

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "rollout/weights_inbox.h"
 #include "rpc/fence.h"
@@ -23,7 +24,9 @@ struct WeightsClientOptions {
   std::string host_token;              // of this host; empty: shared memory is not tried
 };
 
-// Owned by one thread at a time. Channels to sources are kept.
+// Owned by one thread at a time. Channels to sources are kept, and so are the mappings of the last
+// shared memory: a learner publishes in the same memory again and again. It may be read, under a
+// shared flock(2), until what OpenShared returned is destroyed.
 class WeightsClient : public WeightsFetcher {
  public:
   explicit WeightsClient(WeightsClientOptions options) : options_(std::move(options)) {}
@@ -36,10 +39,16 @@ class WeightsClient : public WeightsFetcher {
                      absl::Time deadline) override;
 
  private:
+  class MappedObject;
+  class LockedBytes;
+
+  // Errors of shm_open and mmap; DataLoss when the object is smaller.
+  absl::StatusOr<std::shared_ptr<MappedObject>> Map(const std::string& name, size_t size_bytes);
   std::shared_ptr<grpc::Channel> ChannelTo(const std::string& endpoint);
 
   const WeightsClientOptions options_;
   std::map<std::string, std::shared_ptr<grpc::Channel>> channels_;
+  std::vector<std::shared_ptr<MappedObject>> mapped_;  // oldest first
 };
 
 }  // namespace trainyard::rollout

@@ -20,6 +20,7 @@
 #include "model/weights.h"
 #include "worker/ppo_rows.h"
 #include "worker/ppo_update.h"
+#include "worker/weights_snapshot.h"
 
 namespace trainyard::worker {
 namespace {
@@ -99,6 +100,7 @@ struct Learner::State {
   std::string last_digest;
   std::optional<IterationResult> last_result;
   absl::Status broken;  // why nothing goes any more
+  SnapshotMemory snapshot_memory;
 
   absl::Status Load(const LearnerModels& models);
   absl::Status LoadCritic(const std::string& directory, at::ScalarType dtype);
@@ -329,32 +331,12 @@ absl::StatusOr<std::shared_ptr<const PublishedWeights>> Learner::Publish(int64_t
   }
   return model::CatchTorch(
       "publishing the policy", [&]() -> absl::StatusOr<std::shared_ptr<const PublishedWeights>> {
-        c10::NoGradGuard no_grad;
-        auto weights = std::make_shared<PublishedWeights>();
+        TY_ASSIGN_OR_RETURN(
+            const auto weights,
+            SnapshotWeights(model::HuggingFaceTensors(state.policy), state.snapshot_memory));
         weights->version = version;
         weights->config_json = Spec().config_json;
         weights->tokenizer_sha256 = state.card.tokenizer_sha256;
-        const auto tensors = model::HuggingFaceTensors(state.policy);
-        size_t size_bytes = 0;
-        for (const auto& tensor : tensors) size_bytes += tensor.tensor.nbytes();
-        TY_ASSIGN_OR_RETURN(weights->memory, SharedMemory::Create(size_bytes));
-        size_t offset = 0;
-        std::string digests;
-        for (const auto& [name, tensor] : tensors) {
-          char* const to = weights->memory->data() + offset;
-          at::from_blob(to, tensor.sizes(), tensor.options().device(at::kCPU)).copy_(tensor);
-          TY_ASSIGN_OR_RETURN(const checkpoint::DType dtype,
-                              checkpoint::FromScalarType(tensor.scalar_type()));
-          weights->tensors.push_back({.name = name,
-                                      .dtype = std::string(checkpoint::DTypeName(dtype)),
-                                      .shape = tensor.sizes().vec(),
-                                      .xxh3 = Xxh3Hex(to, tensor.nbytes()),
-                                      .offset = offset,
-                                      .size_bytes = tensor.nbytes()});
-          absl::StrAppend(&digests, weights->tensors.back().xxh3);
-          offset += tensor.nbytes();
-        }
-        weights->digest = Xxh3Hex(digests);
         return weights;
       });
 }

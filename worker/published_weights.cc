@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
@@ -40,10 +42,11 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> SharedMemory::Create(size_t size_b
   const int file = shm_open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (file >= 0) {
     const absl::StatusOr<char*> data = Map(file, size_bytes);
-    close(file);
     if (data.ok()) {
-      return std::unique_ptr<SharedMemory>(new SharedMemory(name, *data, size_bytes));
+      return std::unique_ptr<SharedMemory>(
+          new SharedMemory({.name = name, .file = file, .data = *data, .size_bytes = size_bytes}));
     }
+    close(file);
     shm_unlink(name.c_str());
     Log().warn("published weights are not shared on this host: {}", data.status().ToString());
   }
@@ -54,12 +57,20 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> SharedMemory::Create(size_t size_b
         absl::StrCat("no memory for ", size_bytes, " bytes of published weights"));
   }
   return std::unique_ptr<SharedMemory>(
-      new SharedMemory("", static_cast<char*>(data), size_bytes));
+      new SharedMemory({.data = static_cast<char*>(data), .size_bytes = size_bytes}));
 }
 
 SharedMemory::~SharedMemory() {
   munmap(data_, size_bytes_);
-  if (!name_.empty()) shm_unlink(name_.c_str());
+  if (file_ < 0) return;
+  close(file_);
+  shm_unlink(name_.c_str());
+}
+
+bool SharedMemory::KeepReadersOut() { return file_ < 0 || flock(file_, LOCK_EX | LOCK_NB) == 0; }
+
+void SharedMemory::LetReadersIn() {
+  if (file_ >= 0) TY_CHECK(flock(file_, LOCK_UN) == 0);
 }
 
 void SharedMemory::RemoveStale() {
@@ -75,6 +86,33 @@ void SharedMemory::RemoveStale() {
     Log().info("removing /dev/shm/{}: process {} is gone", file, process);
     shm_unlink(absl::StrCat("/", file).c_str());
   }
+}
+
+std::shared_ptr<SharedMemory> SnapshotMemory::TakeKept(size_t size_bytes) {
+  for (const std::shared_ptr<SharedMemory>& memory : kept_) {
+    if (memory.use_count() > 1 || memory->size_bytes() != size_bytes) continue;
+    // Who let go of it last read it before that.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    if (memory->KeepReadersOut()) return memory;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<std::shared_ptr<SharedMemory>> SnapshotMemory::Take(size_t size_bytes) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (auto memory = TakeKept(size_bytes); memory != nullptr) return memory;
+  }
+  TY_ASSIGN_OR_RETURN(std::shared_ptr<SharedMemory> memory, SharedMemory::Create(size_bytes));
+  TY_CHECK(memory->KeepReadersOut());  // nobody knows its name
+  std::shared_ptr<SharedMemory> dropped;  // freed outside of the lock
+  absl::MutexLock lock(&mutex_);
+  if (kept_.size() == kMostKept) {
+    dropped = std::move(kept_.front());
+    kept_.erase(kept_.begin());
+  }
+  kept_.push_back(memory);
+  return memory;
 }
 
 }  // namespace trainyard::worker

@@ -10,13 +10,16 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 
 namespace trainyard::worker {
 
-// Bytes that other processes of this host may map. A value with one owner; thread-safe once filled.
+// Bytes that other processes of this host may map. They read under a shared flock(2) of the object,
+// so that its owner can tell whether anybody still reads. A value with one owner; thread-safe once
+// filled.
 class SharedMemory {
  public:
   // A new object of POSIX shared memory (mode 0600) with its pages reserved; memory of this process
@@ -29,18 +32,51 @@ class SharedMemory {
   // Removes what processes that are gone left behind in /dev/shm. Call once at start.
   static void RemoveStale();
 
+  // Until LetReadersIn nobody gets the lock under which it is read. False while somebody reads.
+  bool KeepReadersOut();
+  void LetReadersIn();
+
   char* data() const { return data_; }
   size_t size_bytes() const { return size_bytes_; }
   // For shm_open; empty: not shared.
   const std::string& name() const { return name_; }
 
  private:
-  SharedMemory(std::string name, char* data, size_t size_bytes)
-      : name_(std::move(name)), data_(data), size_bytes_(size_bytes) {}
+  struct Object {
+    std::string name;
+    int file = -1;
+    char* data = nullptr;
+    size_t size_bytes = 0;
+  };
+  explicit SharedMemory(Object object)
+      : name_(std::move(object.name)),
+        file_(object.file),
+        data_(object.data),
+        size_bytes_(object.size_bytes) {}
 
   const std::string name_;
+  const int file_;  // -1: not shared
   char* const data_;
   const size_t size_bytes_;
+};
+
+// Memory for one snapshot after the other: fresh pages cost more than the copy. Guarded.
+class SnapshotMemory {
+ public:
+  // Memory of this size that only the caller holds and nobody reads: that of an earlier snapshot,
+  // when all have let go of it, else new. Readers are kept out until the caller lets them in.
+  // ResourceExhausted as SharedMemory::Create.
+  absl::StatusOr<std::shared_ptr<SharedMemory>> Take(size_t size_bytes)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
+ private:
+  // The version that serves and the one on its way.
+  static constexpr size_t kMostKept = 2;
+
+  std::shared_ptr<SharedMemory> TakeKept(size_t size_bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  absl::Mutex mutex_;
+  std::vector<std::shared_ptr<SharedMemory>> kept_ ABSL_GUARDED_BY(mutex_);  // oldest first
 };
 
 struct PublishedTensor {
@@ -55,7 +91,7 @@ struct PublishedTensor {
 struct PublishedWeights {
   int64_t version = 0;
   std::vector<PublishedTensor> tensors;
-  std::unique_ptr<SharedMemory> memory;
+  std::shared_ptr<SharedMemory> memory;
   std::string config_json;
   std::string tokenizer_sha256;
   std::string digest;  // XXH3-128 over the tensors' checksums in order

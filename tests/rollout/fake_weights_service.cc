@@ -1,6 +1,7 @@
 #include "tests/rollout/fake_weights_service.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -61,6 +62,17 @@ v1::WeightsManifest FakeWeightsService::Manifest() const {
 void FakeWeightsService::FlipByte(size_t offset) {
   published_.bytes[offset] ^= 1;
   if (shared_ != nullptr) shared_[offset] ^= 1;
+}
+
+std::unique_ptr<int, void (*)(int*)> FakeWeightsService::StartWriting() const {
+  const auto close_file = [](int* file) {
+    close(*file);
+    delete file;
+  };
+  std::unique_ptr<int, void (*)(int*)> file(new int(shm_open(shm_name_.c_str(), O_RDWR, 0)),
+                                            close_file);
+  if (flock(*file, LOCK_EX | LOCK_NB) != 0) file.reset();
+  return file;
 }
 
 grpc::Status FakeWeightsService::Fetch(grpc::ServerContext*,

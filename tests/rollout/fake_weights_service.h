@@ -25,6 +25,9 @@ class FakeWeightsService final : public v1::WeightsService::Service {
   std::string endpoint() const { return server_->endpoint(); }
   // Changes one byte of what is published, in all its copies.
   void FlipByte(size_t offset);
+  // Keeps readers of the shared memory out until it is destroyed; null while one reads.
+  std::unique_ptr<int, void (*)(int*)> StartWriting() const;
+  bool CanWrite() const { return StartWriting() != nullptr; }
   int64_t streamed_bytes() const { return streamed_bytes_; }
   int shared_calls() const { return shared_calls_; }
 

@@ -25,6 +25,31 @@ TEST(WeightsClient, OpensSharedMemoryOnlyOnTheSameHost) {
   EXPECT_EQ(*refused, nullptr);
 }
 
+TEST(WeightsClient, SharedBytesAreLockedAgainstTheirOwnerAsLongAsTheyAreHeld) {
+  const FakeWeightsService learner(Publish(TinyLlama(), 1, 1), true);
+  const WeightsManifest manifest = ReadManifest(learner.Manifest());
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  WeightsClient client({std::nullopt, *HostToken()});
+  EXPECT_TRUE(learner.CanWrite());
+  for (int i = 0; i < 2; ++i) {  // the second time from the kept mapping
+    auto shared = client.OpenShared(manifest, deadline);
+    ASSERT_TRUE(shared.ok() && *shared != nullptr);
+    EXPECT_FALSE(learner.CanWrite());
+    shared->reset();
+    EXPECT_TRUE(learner.CanWrite());
+  }
+}
+
+TEST(WeightsClient, MemoryThatIsBeingWrittenIsNotRead) {
+  const FakeWeightsService learner(Publish(TinyLlama(), 1, 1), true);
+  const WeightsManifest manifest = ReadManifest(learner.Manifest());
+  WeightsClient client({std::nullopt, *HostToken()});
+  const auto writing = learner.StartWriting();
+  const auto shared = client.OpenShared(manifest, absl::Now() + absl::Seconds(20));
+  ASSERT_TRUE(shared.ok()) << shared.status();
+  EXPECT_EQ(*shared, nullptr);
+}
+
 class StringSink : public WeightsSink {
  public:
   absl::Status Put(int tensor, int64_t offset, absl::string_view bytes) override {
