@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
@@ -25,7 +27,8 @@ constexpr char kSchema[] = R"(
 CREATE TABLE IF NOT EXISTS points (
   job TEXT NOT NULL, step INTEGER NOT NULL, time_us INTEGER NOT NULL, packed BLOB NOT NULL,
   PRIMARY KEY (job, step)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS points_by_second ON points (job, time_us / 1000000, step);
+DROP INDEX IF EXISTS points_by_second;
+CREATE INDEX IF NOT EXISTS points_by_minute ON points (job, time_us / 60000000, step);
 )";
 
 // ---- Packed rows: for each value a length byte, its name, 8 bytes of the double ----
@@ -52,6 +55,11 @@ std::map<std::string, double> Unpack(absl::string_view packed) {
     packed.remove_prefix(1 + length + sizeof(double));
   }
   return values;
+}
+
+bool OfValidation(const std::map<std::string, double>& values) {
+  const auto first = values.lower_bound("eval_");
+  return first != values.end() && absl::StartsWith(first->first, "eval_");
 }
 
 // One connection with its statements. Owned by whoever holds it.
@@ -186,6 +194,22 @@ class SqliteMetricsStore : public MetricsStore {
     MetricPoint point;
     std::shared_ptr<Question> question;
   };
+  // The newest row of a job.
+  struct Newest {
+    int64_t step = 0;
+    absl::Time kept_at;        // when the interval began that it lies in
+    bool provisional = false;  // the next step takes its place
+  };
+  // Of one group.
+  struct Statements {
+    explicit Statements(const Database& database)
+        : find(database, "SELECT packed FROM points WHERE job = ? AND step = ?"),
+          put(database, "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?)"),
+          drop(database, "DELETE FROM points WHERE job = ? AND step = ?"),
+          newest(database,
+                 "SELECT step, time_us FROM points WHERE job = ? ORDER BY step DESC LIMIT 1") {}
+    Statement find, put, drop, newest;
+  };
 
   absl::Status Nothing() { return absl::OkStatus(); }
 
@@ -227,43 +251,81 @@ class SqliteMetricsStore : public MetricsStore {
     absl::Status status = writer_->Run("BEGIN IMMEDIATE");
     int64_t points = 0;
     if (status.ok()) {
-      Statement find(*writer_, "SELECT packed FROM points WHERE job = ? AND step = ?");
-      Statement put(*writer_, "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?)");
+      Statements statements(*writer_);
       for (const Item& item : group) {
         if (item.question != nullptr) continue;
         ++points;
-        if (status.ok()) status = WritePoint(item, find, put);
+        if (status.ok()) status = WritePoint(item, statements);
       }
       const absl::Status end = writer_->Run(status.ok() ? "COMMIT" : "ROLLBACK");
       if (status.ok()) status = end;
     }
     if (status.ok()) return;
+    newest_.clear();  // what it remembers was rolled back
     dropped_ += points;
     Log().warn("{} points of metrics are lost: {}", points, std::string(status.message()));
   }
 
-  absl::Status WritePoint(const Item& item, Statement& find, Statement& put) {
+  absl::Status WritePoint(const Item& item, Statements& statements) {
     std::map<std::string, double> values = item.point.values;
-    find.Bind(1, item.job_id);
-    find.Bind(2, item.point.step);
+    statements.find.Bind(1, item.job_id);
+    statements.find.Bind(2, item.point.step);
     // What was reported before of the same step stays; a value reported again is replaced.
-    if (find.Step() == SQLITE_ROW) values.merge(Unpack(find.Blob(0)));
-    find.Reset();
-    put.Bind(1, item.job_id);
-    put.Bind(2, item.point.step);
-    put.Bind(3, absl::ToUnixMicros(item.point.time));
-    put.BindBlob(4, Pack(values));
-    const int result = put.Step();
-    put.Reset();
+    if (statements.find.Step() == SQLITE_ROW) values.merge(Unpack(statements.find.Blob(0)));
+    statements.find.Reset();
+    TY_RETURN_IF_ERROR(Thin(item, OfValidation(values), statements));
+    statements.put.Bind(1, item.job_id);
+    statements.put.Bind(2, item.point.step);
+    statements.put.Bind(3, absl::ToUnixMicros(item.point.time));
+    statements.put.BindBlob(4, Pack(values));
+    const int result = statements.put.Step();
+    statements.put.Reset();
     return result == SQLITE_DONE ? absl::OkStatus() : writer_->Failure("metrics");
+  }
+
+  // Makes room for the point: drops the row that it stands for.
+  absl::Status Thin(const Item& item, bool of_validation, Statements& statements) {
+    std::optional<Newest> last = NewestOf(item.job_id, statements);
+    const int64_t step = item.point.step;
+    const absl::Time time = item.point.time;
+    if (last.has_value() && last->step == step) {
+      newest_[item.job_id] = {step, last->kept_at, last->provisional && !of_validation};
+      return absl::OkStatus();
+    }
+    // A clock that was put back begins a new interval.
+    const bool due = !last.has_value() || time < last->kept_at ||
+                     time - last->kept_at >= options_.row_interval;
+    newest_[item.job_id] = {step, due ? time : last->kept_at, !due && !of_validation};
+    if (!last.has_value() || !last->provisional) return absl::OkStatus();
+    statements.drop.Bind(1, item.job_id);
+    statements.drop.Bind(2, last->step);
+    const int result = statements.drop.Step();
+    statements.drop.Reset();
+    return result == SQLITE_DONE ? absl::OkStatus() : writer_->Failure("metrics");
+  }
+
+  // From memory, after a start from the disk; nothing when the job has no row.
+  std::optional<Newest> NewestOf(const std::string& job_id, Statements& statements) {
+    const auto known = newest_.find(job_id);
+    if (known != newest_.end()) return known->second;
+    std::optional<Newest> stored;
+    statements.newest.Bind(1, job_id);
+    if (statements.newest.Step() == SQLITE_ROW) {
+      stored = {statements.newest.Int(0), absl::FromUnixMicros(statements.newest.Int(1)), false};
+    }
+    statements.newest.Reset();
+    return stored;
   }
 
   absl::Status MaintainNow() {
     const int64_t cutoff = absl::ToUnixMicros(clock_.Now() - options_.full_rows_for);
     TY_RETURN_IF_ERROR(writer_->Run(absl::StrFormat(
-        "DELETE FROM points AS p WHERE time_us < %d AND EXISTS (SELECT 1 FROM points AS q WHERE "
-        "q.job = p.job AND q.time_us / 1000000 = p.time_us / 1000000 AND q.step > p.step)",
+        "DELETE FROM points AS p WHERE time_us < %d AND instr(packed, CAST('eval_' AS BLOB)) = 0 "
+        "AND EXISTS (SELECT 1 FROM points AS q WHERE q.job = p.job AND "
+        "q.time_us / 60000000 = p.time_us / 60000000 AND q.step > p.step) "
+        "AND EXISTS (SELECT 1 FROM points AS f WHERE f.job = p.job AND f.step < p.step)",
         cutoff)));
+    newest_.clear();  // rows of long ago may be gone
     for (;;) {
       TY_ASSIGN_OR_RETURN(const int64_t size, UsedBytes());
       if (size <= options_.max_size_bytes) return absl::OkStatus();
@@ -286,6 +348,7 @@ class SqliteMetricsStore : public MetricsStore {
   const Clock& clock_;
   BoundedQueue<Item> queue_;
   const std::unique_ptr<Database> writer_;  // the writer's thread only
+  std::map<std::string, Newest> newest_;    // by job; the writer's thread only
   mutable absl::Mutex read_mutex_;
   const std::unique_ptr<Database> reader_ ABSL_PT_GUARDED_BY(read_mutex_);
   std::atomic<int64_t> dropped_ = 0;

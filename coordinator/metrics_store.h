@@ -24,7 +24,9 @@ struct MetricPoint {
 
 struct MetricsStoreOptions {
   std::string path;  // of the database file
-  // Rows older than this are thinned to one a second and job.
+  // A job keeps one row in this time; zero keeps every step.
+  absl::Duration row_interval = absl::Seconds(1);
+  // Rows older than this are thinned to one a minute and job.
   absl::Duration full_rows_for = absl::Hours(24);
   // Above this the jobs that reported longest ago lose their rows first.
   int64_t max_size_bytes = int64_t{2} << 30;
@@ -33,7 +35,9 @@ struct MetricsStoreOptions {
 };
 
 // SQLite, synchronous=NORMAL, one packed row per job and step: a power cut may take the last
-// second, kill -9 nothing that was written. Thread-safe.
+// second, kill -9 nothing that was written. Of the steps within one row_interval the last stands
+// for all, so that the newest point of a job is always there. Its first point and those of
+// validation (with a value named "eval_...") stay whatever is thinned. Thread-safe.
 class MetricsStore {
  public:
   static absl::StatusOr<std::unique_ptr<MetricsStore>> Open(MetricsStoreOptions options,
