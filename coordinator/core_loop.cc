@@ -1,5 +1,6 @@
 #include "coordinator/core_loop.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -52,7 +53,8 @@ void CoreLoop::Run() {
     std::deque<Item> items;
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(this, &CoreLoop::ItemOrStopping), next_tick - Now());
+      mutex_.AwaitWithTimeout(absl::Condition(this, &CoreLoop::ItemOrStopping),
+                              std::min(next_tick, core_.LevelsDueAt()) - Now());
       if (items_.empty() && stopping_) return;
       items.swap(items_);
     }
@@ -64,6 +66,7 @@ void CoreLoop::Run() {
         parts_.gate.Push(core_.revision(), std::move(show));
       }
     }
+    if (core_.LevelsDueAt() <= Now()) Decide(LevelsDue{});
     if (Now() < next_tick) continue;
     NoteStoreCondition();
     Decide(Tick{});

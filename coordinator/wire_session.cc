@@ -39,7 +39,7 @@ void Fill(const DesiredTask& task, v1::DesiredTask* message) {
 
 void Fill(const PeerSet& set, v1::Peers* message) {
   message->set_revision(set.revision);
-  for (const Peer& peer : set.peers) {
+  for (const Peer& peer : *set.peers) {
     v1::Peer* added = message->add_peers();
     added->set_task_uid(peer.task_uid);
     added->set_role(peer.role);

@@ -77,6 +77,7 @@ struct Dispatch {
   void operator()(const CommitCheckpoint& event) { OnCommitCheckpoint(draft, event); }
   void operator()(const FinishJob& event) { OnFinishJob(draft, event); }
   void operator()(const Tick&) { OnTick(draft); }
+  void operator()(const LevelsDue&) {}  // every step sends what is due
   void operator()(const StoreCondition& event) { OnStoreCondition(draft, event); }
 };
 
@@ -127,6 +128,8 @@ Decision Core::Step(const Event& event, absl::Time now) {
   state.last_step = now;
   return draft.Finish();
 }
+
+absl::Time Core::LevelsDueAt() const { return coordinator::LevelsDueAt(*state_); }
 
 int64_t Core::revision() const { return state_->revision; }
 

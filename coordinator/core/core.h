@@ -51,6 +51,9 @@ class Core {
   // Decides. `now` never goes back: wall time of the start plus monotonic time since.
   Decision Step(const Event& event, absl::Time now);
 
+  // When a LevelsDue is wanted; infinite = never.
+  absl::Time LevelsDueAt() const;
+
   // The following show the state as decided, which may not be durable yet: show them only after
   // revision() is.
   int64_t revision() const;

@@ -101,7 +101,7 @@ struct Peer {
 // The level: everybody of this attempt. A task ignores a lower (term, revision).
 struct PeerSet {
   int64_t revision = 0;
-  std::vector<Peer> peers;  // by role, index, task_uid
+  std::shared_ptr<const std::vector<Peer>> peers;  // by role, index, task_uid; never null
 };
 
 struct StopOrder {

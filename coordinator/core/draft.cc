@@ -65,6 +65,7 @@ void Draft::AddAttempt(Job& job, AttemptRecord record) {
   job.first_failure_at = absl::InfiniteFuture();
   job.all_ended_at = absl::InfiniteFuture();
   job.seats.clear();
+  job.told = {};
   EditAttempt(job);
 }
 

@@ -79,9 +79,8 @@ class Draft {
   std::set<std::string> TakeStirred() { return std::exchange(stirred_, {}); }
   // The node's desired set, the job's peers changed.
   void Redesire(const std::string& node) { redesired_.insert(node); }
-  void Repeer(const std::string& job_id) { repeered_.insert(job_id); }
+  void Repeer(const std::string& job_id) { state_.repeered.insert(job_id); }
   std::set<std::string> TakeRedesired() { return std::exchange(redesired_, {}); }
-  std::set<std::string> TakeRepeered() { return std::exchange(repeered_, {}); }
 
   // The decision. The draft is spent.
   Decision Finish();
@@ -110,7 +109,6 @@ class Draft {
   Answers node_answers_;
   std::set<std::string> stirred_;
   std::set<std::string> redesired_;
-  std::set<std::string> repeered_;
 };
 
 }  // namespace trainyard::coordinator

@@ -214,6 +214,9 @@ struct FinishJob {
 // Time passes. At least every second while anything is connected, else leases are stretched.
 struct Tick {};
 
+// A level that was held back is due (Core::LevelsDueAt).
+struct LevelsDue {};
+
 // The store takes no new work (empty: it does again).
 struct StoreCondition {
   std::string read_only_reason;
@@ -223,7 +226,7 @@ using Event = std::variant<SubmitJob, SubmitPipeline, ChangeJob, ChangePipeline,
                            CordonNode, DrainNode, AgentRegister, AgentHeartbeat, AgentActualSet,
                            AgentTaskExit, AgentPreflight, AgentLeaving, AgentSessionLost, TaskHello,
                            TaskReady, TaskProgress, TaskEnd, TaskHeartbeat, TaskSessionLost,
-                           CommitCheckpoint, FinishJob, Tick, StoreCondition>;
+                           CommitCheckpoint, FinishJob, Tick, LevelsDue, StoreCondition>;
 
 }  // namespace trainyard::coordinator
 

@@ -22,6 +22,10 @@ struct CoreOptions {
   absl::Duration step_gap = absl::Seconds(1);
   absl::Duration orphan_timeout = absl::Minutes(30);
 
+  // Tasks are told of a change of their peers no sooner than this, for each task of their attempt,
+  // after the last one: a gang of n that becomes ready one by one costs n messages, not n * n.
+  absl::Duration peer_spacing = absl::Milliseconds(1);
+
   absl::Duration preflight_limit = absl::Minutes(2);
   absl::Duration first_cause_hold = absl::Milliseconds(500);
   absl::Duration retry_min = absl::Seconds(1);

@@ -1,7 +1,9 @@
 #include "coordinator/core/orders.h"
 
 #include <algorithm>
+#include <memory>
 #include <tuple>
+#include <utility>
 
 #include "coordinator/core/attempt.h"
 
@@ -24,12 +26,24 @@ DesiredTask DesiredFor(const State& state, const Job& job, const TaskRecord& tas
   return desired;
 }
 
-void SendPeers(Draft& draft, const Job& job) {
-  const State& state = draft.state();
-  PeerSet set{draft.LevelRevision(), PeersOf(state, job)};
+absl::Time PeersDueAt(const State& state, const Job& job) {
+  return job.told.told_at + state.options.peer_spacing * static_cast<int64_t>(job.tasks.size());
+}
+
+void SendPeers(Draft& draft, Job& job) {
+  State& state = draft.state();
+  std::vector<Peer> peers = PeersOf(state, job);
+  if (job.told.peers == nullptr || *job.told.peers != peers) {
+    job.told.peers = std::make_shared<const std::vector<Peer>>(std::move(peers));
+    job.told.revision = draft.LevelRevision();
+  }
+  job.told.told_at = draft.now();
   for (uint64_t uid : job.tasks) {
-    const Task& task = state.tasks.at(uid);
-    if (task.record.attempt == job.attempt.number) draft.Send(task.session, set);
+    Task& task = state.tasks.at(uid);
+    const bool knows = task.peers_told == job.told.revision;
+    if (task.record.attempt != job.attempt.number || task.session == 0 || knows) continue;
+    task.peers_told = job.told.revision;
+    draft.Send(task.session, PeerSet{job.told.revision, job.told.peers});
   }
 }
 
@@ -71,10 +85,24 @@ void SendLevels(Draft& draft) {
     draft.Send(node->session,
                DesiredSet{state.term, draft.LevelRevision(), DesiredOn(state, *node)});
   }
-  for (const std::string& id : draft.TakeRepeered()) {
-    const Job* job = state.FindJob(id);
-    if (job->record.state == JobState::kActive) SendPeers(draft, *job);
+  for (auto next = state.repeered.begin(); next != state.repeered.end();) {
+    Job* job = state.FindJob(*next);
+    const bool active = job->record.state == JobState::kActive;
+    if (active && PeersDueAt(state, *job) > draft.now()) {
+      ++next;
+      continue;
+    }
+    if (active) SendPeers(draft, *job);
+    next = state.repeered.erase(next);
   }
+}
+
+absl::Time LevelsDueAt(const State& state) {
+  absl::Time due = absl::InfiniteFuture();
+  for (const std::string& id : state.repeered) {
+    due = std::min(due, PeersDueAt(state, *state.FindJob(id)));
+  }
+  return due;
 }
 
 }  // namespace trainyard::coordinator

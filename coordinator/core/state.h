@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "coordinator/core/decision.h"
 #include "coordinator/core/event.h"
 #include "coordinator/core/options.h"
 #include "coordinator/core/records.h"
@@ -29,6 +31,7 @@ struct Task {
   SessionId session = 0;         // 0 = not connected
   SessionId newest_session = 0;  // what an older one still says comes too late
   absl::Time session_lost_at = absl::InfinitePast();
+  int64_t peers_told = 0;  // revision of the peers that this session was told
   std::optional<Progress> progress;
   absl::Time progress_at = absl::InfinitePast();  // when (phase, step) changed last
   // Times of the last steps, by phase.
@@ -43,6 +46,13 @@ struct SeatHistory {
   absl::Time not_before = absl::InfinitePast();
 };
 
+// What the tasks of an attempt were told of each other.
+struct ToldPeers {
+  int64_t revision = 0;                            // 0 = nothing yet
+  std::shared_ptr<const std::vector<Peer>> peers;  // null = nothing yet
+  absl::Time told_at = absl::InfinitePast();
+};
+
 struct Job {
   JobRecord record;
   AttemptRecord attempt;  // the last one; number 0 = none yet
@@ -54,6 +64,7 @@ struct Job {
   absl::Time first_failure_at = absl::InfiniteFuture();
   absl::Time all_ended_at = absl::InfiniteFuture();
   std::map<std::pair<std::string, int>, SeatHistory> seats;  // by (role, index)
+  ToldPeers told;
 };
 
 struct Node {
@@ -102,6 +113,8 @@ struct State {
   std::map<SessionId, std::string> agent_sessions;
   std::map<SessionId, uint64_t> task_sessions;
 
+  // Jobs whose tasks are to be told their peers, as soon as peer_spacing allows.
+  std::set<std::string> repeered;
   // Something changed that may let a queued job or an elastic task start.
   bool schedule = true;
   // Where the last pass over the queue found every node taken or kept: what comes behind it can not

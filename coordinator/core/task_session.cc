@@ -87,6 +87,7 @@ void OnTaskHello(Draft& draft, const TaskHello& event) {
   }
   task->session = task->newest_session = event.session;
   task->progress_at = draft.now();
+  task->peers_told = 0;
   state.task_sessions[event.session] = event.task_uid;
   draft.Send(event.session, TaskWelcome{state.term, draft.options().heartbeat_interval});
   draft.MoveTask(*task, TaskMove::kStarted);

@@ -76,6 +76,11 @@ void CoreHarness::Pass(absl::Duration how_long) {
   }
 }
 
+const Decision& CoreHarness::SendLevels() {
+  if (core_->LevelsDueAt() != absl::InfiniteFuture()) now_ = core_->LevelsDueAt();
+  return Step(LevelsDue{});
+}
+
 absl::Status CoreHarness::answer() const {
   return last_.replies.empty() ? absl::UnknownError("no reply") : last_.replies.back().status;
 }

@@ -37,6 +37,8 @@ class CoreHarness {
   const Decision& Step(const Event& event);
   // Lets time pass in ticks of 100 ms; nodes that are connected send their heartbeats.
   void Pass(absl::Duration how_long);
+  // Lets the levels leave that were held back; the last decision is the one that sends them.
+  const Decision& SendLevels();
   // The coordinator dies and starts again from what is durable.
   void Restart();
 

@@ -55,11 +55,53 @@ TEST(OrdersTest, PeersAreTheWholeAttemptWithWhoLeaves) {
   EXPECT_EQ(everybody[3].role, "rollout");
   EXPECT_EQ(everybody[3].index, 1);
   EXPECT_FALSE(everybody[3].draining);
+  harness.SendLevels();
   ASSERT_TRUE(harness.Scale(id, "rollout", 1).ok());
+  harness.SendLevels();
   const auto sent = harness.Orders<PeerSet>();
   ASSERT_EQ(sent.size(), 4) << "everybody is told";
-  EXPECT_TRUE(sent[0].second.peers[3].draining);
-  EXPECT_TRUE(sent[0].second.peers[3].ready) << "it still answers what it has";
+  const Peer& leaving = (*sent[0].second.peers)[3];
+  EXPECT_TRUE(leaving.draining);
+  EXPECT_TRUE(leaving.ready) << "it still answers what it has";
+}
+
+TEST(OrdersTest, AGangThatBecomesReadyOneByOneIsToldInRounds) {
+  constexpr int kTasks = 64;
+  CoreHarness harness;
+  harness.Register("a", 0, kTasks * 1000);
+  const std::string id = harness.Submit(TrainDraft("t", kTasks, Asks(0, 1000)));
+  std::map<SessionId, int> told;
+  std::map<SessionId, int64_t> revisions;
+  const auto count = [&] {
+    for (const auto& [session, set] : harness.Orders<PeerSet>()) {
+      ++told[session];
+      EXPECT_GT(set.revision, revisions[session]);
+      revisions[session] = set.revision;
+    }
+  };
+  for (const auto& [name, task] : harness.TasksOf(id)) {
+    harness.Hello(task.task_uid);
+    count();
+  }
+  harness.SendLevels();
+  count();
+  ASSERT_EQ(told.size(), kTasks);
+  for (const auto& [session, times] : told) EXPECT_EQ(times, 1);
+  for (const Peer& peer : *harness.Orders<PeerSet>()[0].second.peers) EXPECT_TRUE(peer.ready);
+  EXPECT_EQ(harness.core().LevelsDueAt(), absl::InfiniteFuture()) << "everybody knows everything";
+}
+
+TEST(OrdersTest, OnlyWhoDoesNotKnowThePeersIsToldThem) {
+  CoreHarness harness;
+  harness.Register("a", 0, 4000);
+  const std::string id = harness.Submit(TrainDraft("t", 2, Asks(0, 1000)));
+  harness.AllReady(id);
+  harness.SendLevels();
+  const SessionId again = harness.Hello(harness.TasksOf(id).at("trainer/1").task_uid);
+  harness.SendLevels();
+  const auto sent = harness.Orders<PeerSet>();
+  ASSERT_EQ(sent.size(), 1) << "nothing changed for the other one";
+  EXPECT_EQ(sent[0].first, again);
 }
 
 TEST(OrdersTest, AnAgentIsNotToldWhatDoesNotConcernIt) {

@@ -42,13 +42,15 @@ TEST_F(TaskSessionTest, RightsAreCheckedTokenByToken) {
 TEST_F(TaskSessionTest, AWelcomeComesWithThePeers) {
   const SessionId session = harness_.Hello(uid_);
   ASSERT_EQ(harness_.Orders<TaskWelcome>().size(), 1);
-  const auto peers = harness_.Orders<PeerSet>();
-  ASSERT_EQ(peers.size(), 1);
-  EXPECT_EQ(peers[0].first, session);
-  ASSERT_EQ(peers[0].second.peers.size(), 2);
-  EXPECT_TRUE(peers[0].second.peers[0].ready);
-  EXPECT_FALSE(peers[0].second.peers[1].ready);
-  EXPECT_EQ(peers[0].second.peers[1].endpoint, "");
+  harness_.SendLevels();
+  const auto sent = harness_.Orders<PeerSet>();
+  ASSERT_EQ(sent.size(), 1);
+  EXPECT_EQ(sent[0].first, session);
+  const std::vector<Peer>& peers = *sent[0].second.peers;
+  ASSERT_EQ(peers.size(), 2);
+  EXPECT_TRUE(peers[0].ready);
+  EXPECT_FALSE(peers[1].ready);
+  EXPECT_EQ(peers[1].endpoint, "");
 }
 
 TEST_F(TaskSessionTest, ATaskOfAnEpochThatIsOverIsSentAway) {

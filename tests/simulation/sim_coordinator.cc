@@ -43,6 +43,7 @@ void SimCoordinator::Crash(absl::Duration away) {
   outbox_.clear();
   waiting_.clear();
   sync_scheduled_ = false;
+  levels_scheduled_ = false;
   stalled_until_ = -absl::InfiniteDuration();
   Die();
   network_.ServerDied();
@@ -92,7 +93,8 @@ void SimCoordinator::TickForever() {
 
 void SimCoordinator::Step(const coordinator::Event& event) {
   if (!up()) return;
-  const bool tick = std::holds_alternative<coordinator::Tick>(event);
+  const bool tick = std::holds_alternative<coordinator::Tick>(event) ||
+                    std::holds_alternative<coordinator::LevelsDue>(event);
   if (!tick && !IsHeartbeat(event)) {
     ++events_;
     world_.Trace(absl::StrCat("-> ", Describe(event)));
@@ -109,6 +111,16 @@ void SimCoordinator::Step(const coordinator::Event& event) {
   }
   outbox_.push_back(std::move(decision));
   Release();
+  ScheduleLevels();
+}
+
+void SimCoordinator::ScheduleLevels() {
+  const absl::Time due = core_->LevelsDueAt();
+  if (due == absl::InfiniteFuture() || std::exchange(levels_scheduled_, true)) return;
+  Later(std::max(due - world_.wall(), absl::Milliseconds(1)), [this] {
+    levels_scheduled_ = false;
+    if (world_.now() >= stalled_until_) Step(coordinator::LevelsDue{});
+  });
 }
 
 void SimCoordinator::ScheduleSync() {

@@ -134,7 +134,7 @@ std::optional<task::TaskHears> ToTask(const coordinator::Order& order) {
   if (const auto* m = std::get_if<coordinator::PeerSet>(&order)) {
     task::PeerSnapshot peers;
     peers.revision = m->revision;
-    for (const coordinator::Peer& peer : m->peers) {
+    for (const coordinator::Peer& peer : *m->peers) {
       peers.peers.push_back({peer.task_uid, peer.role, peer.index, peer.endpoint, peer.ready,
                              peer.draining, peer.node, peer.numerics_id});
     }
