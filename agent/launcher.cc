@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <optional>
+#include <utility>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
@@ -53,6 +55,41 @@ absl::Status WritePrivateFile(const std::string& path, const std::string& bytes)
   return absl::OkStatus();
 }
 
+// Whose output lies in the directory of a task; nothing when nobody could tell or it is empty.
+std::optional<LogSource> LeftIn(const fs::path& directory) {
+  std::error_code error;
+  LogSource source;
+  source.path = (directory / "output").string();
+  if (fs::file_size(source.path, error) == 0 || error) return std::nullopt;
+  const absl::StatusOr<std::string> bytes = ReadFile((directory / "assignment").string());
+  v1::TaskAssignment assignment;
+  if (!bytes.ok() || !assignment.ParseFromString(*bytes)) return std::nullopt;
+  source.task_uid = assignment.task_uid();
+  source.job_id = assignment.job_id();
+  source.attempt = assignment.attempt();
+  source.task = absl::StrCat(assignment.role(), "/", assignment.index());
+  source.of_earlier_agent = true;
+  if (directory.filename() != absl::StrCat(source.task_uid)) return std::nullopt;
+  return source;
+}
+
+// The directory of tasks as a new agent wants it: with the output of earlier tasks, without the rest.
+absl::StatusOr<std::vector<LogSource>> SortOut(const fs::path& tasks) {
+  std::vector<LogSource> left;
+  std::error_code error;
+  fs::create_directories(tasks, error);
+  if (!error) fs::permissions(tasks, fs::perms::owner_all, error);
+  std::vector<fs::path> directories;
+  for (const auto& entry : fs::directory_iterator(tasks, error)) directories.push_back(entry.path());
+  for (const fs::path& directory : directories) {
+    std::optional<LogSource> source = LeftIn(directory);
+    if (!error) fs::remove_all(source.has_value() ? directory / "scratch" : directory, error);
+    if (source.has_value()) left.push_back(*std::move(source));
+  }
+  if (error) return ErrnoStatus(error.value(), absl::StrCat("work_dir: ", tasks.string()));
+  return left;
+}
+
 }  // namespace
 
 Launcher::Launcher(const AgentConfig& config, std::string binary_dir)
@@ -62,7 +99,7 @@ Launcher::~Launcher() {
   if (lock_fd_ >= 0) close(lock_fd_);
 }
 
-absl::Status Launcher::TakeWorkDirectory() {
+absl::StatusOr<std::vector<LogSource>> Launcher::TakeWorkDirectory() {
   TY_RETURN_IF_ERROR(Annotate(MakeDirectories(config_.work_dir), "work_dir"));
   const std::string lock = absl::StrCat(config_.work_dir, "/lock");
   lock_fd_ = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -72,14 +109,7 @@ absl::Status Launcher::TakeWorkDirectory() {
         "work_dir ", config_.work_dir, " belongs to another agent that is alive (", lock,
         " is locked); stop it, or give this one a directory of its own"));
   }
-  const std::string tasks = absl::StrCat(config_.work_dir, "/tasks");
-  std::error_code error;
-  fs::remove_all(tasks, error);
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("work_dir: ", tasks));
-  fs::create_directories(tasks, error);
-  if (error) return ErrnoStatus(error.value(), absl::StrCat("work_dir: ", tasks));
-  fs::permissions(tasks, fs::perms::owner_all, error);
-  return absl::OkStatus();
+  return SortOut(absl::StrCat(config_.work_dir, "/tasks"));
 }
 
 absl::StatusOr<Launch> Launcher::Prepare(const DesiredTask& task) {

@@ -28,6 +28,12 @@ int64_t SizeOf(int fd) {
   return fstat(fd, &status) == 0 ? status.st_size : 0;
 }
 
+// Where the file has bytes again, from `offset` on: behind what FreeBlocks took.
+int64_t FirstBytes(int fd, int64_t offset) {
+  const off_t found = lseek(fd, offset, SEEK_DATA);
+  return found < 0 ? offset : found;
+}
+
 void FreeBlocks(int fd, int64_t begin, int64_t end) {
   // The end stays: what a task printed last explains how it ended.
   begin = std::max<int64_t>(0, begin - kKeptTailBytes);
@@ -83,7 +89,10 @@ void LogShipper::Take(LogSource& source) {
     Log().error("cannot read the output of {}: {}", source.task, source.path);
     return;
   }
-  tails_[uid] = {std::move(source), fd, 0, 0, false};
+  Tail& tail = tails_[uid];
+  tail.fd = fd;
+  tail.resumes = source.of_earlier_agent;
+  tail.source = std::move(source);
 }
 
 void LogShipper::Take(Finished& finished) {
@@ -101,6 +110,12 @@ void LogShipper::Take(Kept& kept) {
   backoff_.Reset();
   progress_at_ = Clock::Real().Monotonic();
   Tail& tail = found->second;
+  if (std::exchange(tail.resumes, false)) {
+    tail.asked = false;
+    // What was freed is gone, also when the coordinator has lost it since.
+    tail.kept = tail.sent = std::min(FirstBytes(tail.fd, kept.offset), SizeOf(tail.fd));
+    return;
+  }
   if (kept.offset <= tail.kept) return;
   FreeBlocks(tail.fd, tail.kept, kept.offset);
   tail.kept = kept.offset;
@@ -113,7 +128,10 @@ void LogShipper::NoticeClosed() {
   if (stream_ == nullptr || !stream_->AwaitClosed(absl::ZeroDuration())) return;
   stream_ = nullptr;
   open_at_ = Clock::Real().Monotonic() + backoff_.Next();
-  for (auto& [uid, tail] : tails_) tail.sent = tail.kept;
+  for (auto& [uid, tail] : tails_) {
+    tail.sent = tail.kept;
+    tail.asked = false;
+  }
 }
 
 void LogShipper::Open() {
@@ -137,7 +155,7 @@ void LogShipper::ShipAll() {
   for (auto it = tails_.begin(); it != tails_.end();) {
     Tail& tail = it->second;
     ShipOne(&tail);
-    if (!tail.finished || tail.kept < SizeOf(tail.fd)) {
+    if (!tail.finished || tail.resumes || tail.kept < SizeOf(tail.fd)) {
       ++it;
       continue;
     }
@@ -148,7 +166,24 @@ void LogShipper::ShipAll() {
   }
 }
 
+v1::LogShipment LogShipper::ShipmentOf(const Tail& tail) const {
+  v1::LogShipment shipment;
+  shipment.set_task_uid(tail.source.task_uid);
+  shipment.set_job_id(tail.source.job_id);
+  shipment.set_attempt(tail.source.attempt);
+  shipment.set_task(tail.source.task);
+  shipment.set_offset(tail.sent);
+  return shipment;
+}
+
+// A shipment without bytes is answered with the offset that is kept.
+void LogShipper::AskWhatIsKept(Tail* tail) {
+  if (stream_ == nullptr || tail->asked) return;
+  tail->asked = stream_->Send(ShipmentOf(*tail));
+}
+
 void LogShipper::ShipOne(Tail* tail) {
+  if (tail->resumes) return AskWhatIsKept(tail);
   const int64_t size = SizeOf(tail->fd);
   if (size - tail->kept > kMostKeptBytes) {
     FreeBlocks(tail->fd, tail->kept, size - kMostKeptBytes);
@@ -156,12 +191,7 @@ void LogShipper::ShipOne(Tail* tail) {
     tail->sent = std::max(tail->sent, tail->kept);
   }
   while (stream_ != nullptr && tail->sent < size && tail->sent - tail->kept < kWindowBytes) {
-    v1::LogShipment shipment;
-    shipment.set_task_uid(tail->source.task_uid);
-    shipment.set_job_id(tail->source.job_id);
-    shipment.set_attempt(tail->source.attempt);
-    shipment.set_task(tail->source.task);
-    shipment.set_offset(tail->sent);
+    v1::LogShipment shipment = ShipmentOf(*tail);
     std::string* bytes = shipment.mutable_data();
     bytes->resize(std::min(kPieceBytes, size - tail->sent));
     const ssize_t read = pread(tail->fd, bytes->data(), bytes->size(), tail->sent);
@@ -174,13 +204,13 @@ void LogShipper::ShipOne(Tail* tail) {
 
 bool LogShipper::AllShipped() {
   return std::all_of(tails_.begin(), tails_.end(), [](const auto& entry) {
-    return entry.second.kept >= SizeOf(entry.second.fd);
+    return !entry.second.resumes && entry.second.kept >= SizeOf(entry.second.fd);
   });
 }
 
 void LogShipper::WatchProgress() {
   const bool waiting = std::any_of(tails_.begin(), tails_.end(), [](const auto& entry) {
-    return entry.second.sent > entry.second.kept;
+    return entry.second.sent > entry.second.kept || entry.second.asked;
   });
   const absl::Duration now = Clock::Real().Monotonic();
   if (!waiting) progress_at_ = now;

@@ -28,12 +28,15 @@ struct LogSource {
   int attempt = 0;
   std::string task;  // role/index
   std::string path;
+  // An agent before this one may have shipped a part of it: the coordinator tells how much.
+  bool of_earlier_agent = false;
 };
 
 // Guarded. One thread reads the files and keeps a stream of its own to the coordinator, so that
 // logs never stand in the way of the session. What the coordinator has on disk is freed here at
 // once (the file keeps its length and loses its blocks); without a coordinator at most
-// kMostKeptBytes are kept per task, then the oldest go.
+// kMostKeptBytes are kept per task, then the oldest go. A file that an earlier agent left is shipped
+// from the offset that the coordinator has acknowledged.
 class LogShipper {
  public:
   static constexpr int64_t kMostKeptBytes = int64_t{64} << 20;
@@ -69,6 +72,8 @@ class LogShipper {
     int64_t sent = 0;
     int64_t kept = 0;
     bool finished = false;
+    bool resumes = false;  // `kept` is still to be asked
+    bool asked = false;    // on this stream
   };
 
   // All on the thread.
@@ -81,6 +86,8 @@ class LogShipper {
   void NoticeClosed();
   void ShipAll();
   void ShipOne(Tail* tail);
+  void AskWhatIsKept(Tail* tail);
+  v1::LogShipment ShipmentOf(const Tail& tail) const;
   bool AllShipped();
   void WatchProgress();
 

@@ -95,6 +95,16 @@ class Agent::Loop {
   void Leave(absl::Duration deadline, const std::string& reason) {
     inbox_->Push(agent::Leave{deadline, reason}, absl::Seconds(1));
   }
+  // What tasks of an agent that was killed had printed.
+  void ShipWhatIsLeft(std::vector<LogSource> left) {
+    for (LogSource& source : left) {
+      const uint64_t task_uid = source.task_uid;
+      Log().info("shipping what {} of job {} printed last, under an earlier agent", source.task,
+                 source.job_id);
+      shipper_.Add(std::move(source));
+      shipper_.Finish(task_uid);
+    }
+  }
   bool AwaitDone(absl::Duration timeout) { return done_.WaitForNotificationWithTimeout(timeout); }
 
  private:
@@ -238,8 +248,10 @@ Agent::Agent(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
 
 absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(AgentOptions options) {
   auto launcher = std::make_unique<Launcher>(options.config, options.binary_dir);
-  TY_RETURN_IF_ERROR(launcher->TakeWorkDirectory());
-  return std::unique_ptr<Agent>(new Agent(std::make_unique<Loop>(options, std::move(launcher))));
+  TY_ASSIGN_OR_RETURN(std::vector<LogSource> left, launcher->TakeWorkDirectory());
+  auto loop = std::make_unique<Loop>(options, std::move(launcher));
+  loop->ShipWhatIsLeft(std::move(left));
+  return std::unique_ptr<Agent>(new Agent(std::move(loop)));
 }
 
 Agent::~Agent() = default;

@@ -94,9 +94,38 @@ TEST_F(LauncherTest, TheWorkDirectoryHasOneOwnerWhoCleansIt) {
   ASSERT_TRUE(first->TakeWorkDirectory().ok());
   EXPECT_FALSE(fs::exists(dir_.File("work/tasks/7")));
   Launcher second(config_, "/opt/bin");
-  EXPECT_EQ(second.TakeWorkDirectory().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(second.TakeWorkDirectory().status().code(),
+            absl::StatusCode::kFailedPrecondition);
   first.reset();
   EXPECT_TRUE(second.TakeWorkDirectory().ok());
+}
+
+TEST_F(LauncherTest, WhatTasksOfAKilledAgentPrintedIsKeptUntilItIsShipped) {
+  std::string output;
+  {
+    Launcher killed(config_, "/opt/bin");
+    ASSERT_TRUE(killed.TakeWorkDirectory().ok());
+    const auto launch = killed.Prepare(Task("trainyard-worker"));
+    ASSERT_TRUE(launch.ok()) << launch.status();
+    output = launch->process.output_file;
+    ASSERT_TRUE(WriteFileAtomically(output, "last words\n").ok());
+    ASSERT_TRUE(MakeDirectories(dir_.File("work/tasks/43")).ok());
+    ASSERT_TRUE(WriteFileAtomically(dir_.File("work/tasks/43/output"), "whose?\n").ok());
+  }
+  Launcher next(config_, "/opt/bin");
+  const auto left = next.TakeWorkDirectory();
+  ASSERT_TRUE(left.ok()) << left.status();
+  ASSERT_EQ(left->size(), 1);
+  EXPECT_EQ((*left)[0].task_uid, 42);
+  EXPECT_EQ((*left)[0].job_id, "job-a");
+  EXPECT_EQ((*left)[0].attempt, 2);
+  EXPECT_EQ((*left)[0].task, "rollout/3");
+  EXPECT_EQ((*left)[0].path, output);
+  EXPECT_TRUE((*left)[0].of_earlier_agent);
+  EXPECT_FALSE(fs::exists(dir_.File("work/tasks/42/scratch")));
+  EXPECT_FALSE(fs::exists(dir_.File("work/tasks/43"))) << "nobody knows whose output it is";
+  next.Remove(42);
+  EXPECT_FALSE(fs::exists(dir_.File("work/tasks/42")));
 }
 
 TEST_F(LauncherTest, FindsTheLastLineThatSaysSomething) {

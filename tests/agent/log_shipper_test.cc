@@ -1,7 +1,9 @@
 #include "agent/log_shipper.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <map>
@@ -34,10 +36,9 @@ class LogSink final : public v1::AgentService::Service {
         }
         std::string& kept = kept_[shipment.task_uid()];
         largest_ = std::max(largest_, shipment.data().size());
-        if (shipment.offset() <= kept.size()) {
-          kept.resize(shipment.offset());
-          kept += shipment.data();
-        }
+        const size_t end = shipment.offset() + shipment.data().size();
+        if (shipment.offset() > kept.size()) kept.resize(shipment.offset(), '.');
+        if (end > kept.size()) kept += shipment.data().substr(kept.size() - shipment.offset());
         ack.set_task_uid(shipment.task_uid());
         ack.set_offset(kept.size());
       }
@@ -53,6 +54,10 @@ class LogSink final : public v1::AgentService::Service {
   size_t largest() {
     absl::MutexLock lock(&mutex_);
     return largest_;
+  }
+  void Keep(uint64_t uid, const std::string& bytes) {
+    absl::MutexLock lock(&mutex_);
+    kept_[uid] = bytes;
   }
   void Refuse(int times) {
     absl::MutexLock lock(&mutex_);
@@ -80,7 +85,9 @@ class LogShipperTest : public ::testing::Test {
   void Append(const std::string& text) {
     std::ofstream(dir_.File("output"), std::ios::app) << text;
   }
-  void Add() { shipper_->Add({7, "job-a", 1, "trainer/0", dir_.File("output")}); }
+  void Add(bool of_earlier_agent = false) {
+    shipper_->Add({7, "job-a", 1, "trainer/0", dir_.File("output"), of_earlier_agent});
+  }
   bool Keeps(const std::string& text) {
     return testing::WaitUntil(kLong, [&] { return sink_.kept(7) == text; });
   }
@@ -135,6 +142,32 @@ TEST_F(LogShipperTest, WhatIsThereAtTheEndIsStillShipped) {
   Append("goodbye\n");
   shipper_.reset();
   EXPECT_EQ(sink_.kept(7), "goodbye\n");
+}
+
+TEST_F(LogShipperTest, WhatAnEarlierAgentDidNotShipFollowsWhatItShipped) {
+  Append("shipped\nnot shipped\n");
+  sink_.Keep(7, "SHIPPED\n");
+  sink_.Refuse(1);
+  Add(/*of_earlier_agent=*/true);
+  shipper_->Finish(7);
+  EXPECT_TRUE(done_.WaitForNotificationWithTimeout(kLong));
+  EXPECT_EQ(sink_.kept(7), "SHIPPED\nnot shipped\n");
+}
+
+TEST_F(LogShipperTest, BytesThatWereFreedAreNotShippedAsZeros) {
+  // The coordinator's logs were removed since; the first half of the file was freed.
+  std::string text(64 << 10, 'a');
+  text += std::string(64 << 10, 'b');
+  Append(text);
+  const int fd = open(dir_.File("output").c_str(), O_RDWR);
+  const int punched =
+      fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 64 << 10);
+  close(fd);
+  if (punched != 0) GTEST_SKIP() << "this file system has no holes";
+  Add(/*of_earlier_agent=*/true);
+  shipper_->Finish(7);
+  EXPECT_TRUE(done_.WaitForNotificationWithTimeout(kLong));
+  EXPECT_EQ(sink_.kept(7), std::string(64 << 10, '.') + std::string(64 << 10, 'b'));
 }
 
 TEST_F(LogShipperTest, WithoutACoordinatorItEndsInTime) {

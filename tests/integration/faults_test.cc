@@ -11,8 +11,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <map>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/clock.h"
@@ -101,6 +104,48 @@ class FaultsTest : public ::testing::Test {
     if (!pids.empty()) kill(pids[dice_.Below(pids.size())], SIGKILL);
   }
 
+  // The file that the only task prints to.
+  std::string OnlyOutput() {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(
+             cluster_->Dir("work-0"))) {
+      if (entry.path().filename() == "output") return entry.path().string();
+    }
+    ADD_FAILURE() << "no task prints anything";
+    return "";
+  }
+  // Steps in it; what is shipped reads as zeros, the last numbers the others.
+  static size_t Lines(const std::string& path) {
+    std::ifstream file(path);
+    size_t last = 0;
+    for (std::string line; std::getline(file, line);) {
+      const size_t at = line.rfind("step ");
+      if (at != std::string::npos && absl::StrContains(line, " of ")) {
+        last = std::strtoull(line.c_str() + at + 5, nullptr, 10);
+      }
+    }
+    return last;
+  }
+  static int CountOf(const std::string& text, const std::string& line) {
+    int count = 0;
+    for (size_t at = text.find(line); at != std::string::npos; at = text.find(line, at + 1)) {
+      ++count;
+    }
+    return count;
+  }
+  std::string LogOf(const std::string& job, int attempt) {
+    v1::GetLogsRequest request;
+    request.set_job(job);
+    request.set_attempt(attempt);
+    grpc::ClientContext context;
+    rpc::PrepareContext({.timeout = absl::Seconds(10)}, &context);
+    auto reader = cluster_->jobs().GetLogs(&context, request);
+    std::string text;
+    v1::LogChunk chunk;
+    while (reader->Read(&chunk)) text += chunk.data();
+    reader->Finish();
+    return text;
+  }
+
   struct Told {
     std::string id;
     v1::JobSpec spec;
@@ -157,6 +202,35 @@ TEST_F(FaultsTest, TasksDieWithTheirAgentAndTheirJobsGoOn) {
     ASSERT_TRUE(cluster_->StartAgent(victim).ok());
   }
   ExpectAllWell();
+}
+
+TEST_F(FaultsTest, WhatATaskPrintedBeforeItsAgentWasKilledIsNotLost) {
+  Start({});
+  v1::JobSpec spec = FakeJob("loud", 2000, absl::Milliseconds(10));
+  spec.set_max_attempts(100);
+  const auto job = cluster_->Submit(spec, "loud");
+  ASSERT_TRUE(job.ok()) << job.status();
+  AwaitProgress(job->id());
+  // Without a coordinator nothing is shipped any more, and the task goes on.
+  cluster_->coordinator().Kill();
+  const std::string output = OnlyOutput();
+  const size_t before = Lines(output);
+  ASSERT_TRUE(WaitUntil(kLong, [&] { return Lines(output) > before + 20; }));
+  cluster_->agent(0).Kill();
+  ASSERT_TRUE(WaitUntil(kLong, [&] { return cluster_->TaskPids().empty(); }));
+  const size_t printed = Lines(output);
+  ASSERT_TRUE(cluster_->StartCoordinator().ok()) << cluster_->Logs();
+  ASSERT_TRUE(cluster_->StartAgent(0).ok()) << cluster_->Logs();
+  const std::string last = absl::StrCat("step ", printed, " of 2000\n");
+  std::string text;
+  EXPECT_TRUE(WaitUntil(kLong, [&] {
+    text = LogOf(job->id(), 1);
+    return absl::StrContains(text, last);
+  })) << last << text << cluster_->Logs();
+  for (size_t step = 1; step <= printed; ++step) {
+    EXPECT_EQ(CountOf(text, absl::StrCat("step ", step, " of 2000\n")), 1) << text;
+  }
+  EXPECT_TRUE(WaitUntil(kLong, [&] { return Lines(output) == 0; })) << "shipped, it may go";
 }
 
 TEST_F(FaultsTest, NoTaskOutlivesItsAgent) {
