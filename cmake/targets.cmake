@@ -28,8 +28,8 @@ function(trainyard_binary name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin
-    BUILD_RPATH "${TRAINYARD_TORCH_DIR}/lib"
-    INSTALL_RPATH "$ORIGIN/../lib;${TRAINYARD_TORCH_DIR}/lib")
+    BUILD_RPATH "${TRAINYARD_TORCH_RPATH}"
+    INSTALL_RPATH "$ORIGIN/../lib;${TRAINYARD_TORCH_RPATH}")
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
 
@@ -45,7 +45,7 @@ function(trainyard_test name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests
-    BUILD_RPATH "${TRAINYARD_TORCH_DIR}/lib")
+    BUILD_RPATH "${TRAINYARD_TORCH_RPATH}")
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES
     LABELS ${ARG_RING} TIMEOUT ${ARG_SECONDS}
