@@ -73,14 +73,16 @@ std::optional<LogSource> LeftIn(const fs::path& directory) {
   return source;
 }
 
-// The directory of tasks as a new agent wants it: with the output of earlier tasks, without the rest.
+// The directory of tasks as a new agent wants it: the output of earlier tasks, without the rest.
 absl::StatusOr<std::vector<LogSource>> SortOut(const fs::path& tasks) {
   std::vector<LogSource> left;
   std::error_code error;
   fs::create_directories(tasks, error);
   if (!error) fs::permissions(tasks, fs::perms::owner_all, error);
   std::vector<fs::path> directories;
-  for (const auto& entry : fs::directory_iterator(tasks, error)) directories.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(tasks, error)) {
+    directories.push_back(entry.path());
+  }
   for (const fs::path& directory : directories) {
     std::optional<LogSource> source = LeftIn(directory);
     if (!error) fs::remove_all(source.has_value() ? directory / "scratch" : directory, error);

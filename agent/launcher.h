@@ -34,9 +34,9 @@ class Launcher {
   Launcher(const Launcher&) = delete;
   Launcher& operator=(const Launcher&) = delete;
 
-  // Takes the work directory for this process and removes what tasks of earlier agents left, but for
-  // what they printed: that is returned, to be shipped and then removed. FailedPrecondition: another
-  // agent is alive in it.
+  // Takes the work directory for this process and removes what tasks of earlier agents left, but
+  // for what they printed: that is returned, to be shipped and then removed. FailedPrecondition:
+  // another agent is alive in it.
   absl::StatusOr<std::vector<LogSource>> TakeWorkDirectory();
 
   // Makes the files. InvalidArgument: a program that is not on the list, or a bad assignment.

@@ -35,8 +35,8 @@ struct LogSource {
 // Guarded. One thread reads the files and keeps a stream of its own to the coordinator, so that
 // logs never stand in the way of the session. What the coordinator has on disk is freed here at
 // once (the file keeps its length and loses its blocks); without a coordinator at most
-// kMostKeptBytes are kept per task, then the oldest go. A file that an earlier agent left is shipped
-// from the offset that the coordinator has acknowledged.
+// kMostKeptBytes are kept per task, then the oldest go. A file that an earlier agent left is
+// shipped from the offset that the coordinator has acknowledged.
 class LogShipper {
  public:
   static constexpr int64_t kMostKeptBytes = int64_t{64} << 20;

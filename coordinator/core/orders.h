@@ -17,8 +17,8 @@ std::vector<DesiredTask> DesiredOn(const State& state, const Node& node);
 // Everybody of the job's attempt that may still run.
 std::vector<Peer> PeersOf(const State& state, const Job& job);
 
-// Sends what changed and is due: desired sets at once, peers once in a while (peer_spacing) and only
-// to those who do not know them.
+// Sends what changed and is due: desired sets at once, peers once in a while (peer_spacing) and
+// only to those who do not know them.
 void SendLevels(Draft& draft);
 
 // When peers that are held back are due; infinite = none are.

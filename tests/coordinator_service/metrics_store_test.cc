@@ -135,7 +135,8 @@ TEST_F(MetricsStoreTest, OldRowsAreThinnedToOneAMinute) {
     store->Add("new", Point(step, {{"x", 1}}, absl::Minutes(2) - absl::Seconds(2 * step)));
   }
   ASSERT_TRUE(store->Maintain().ok());
-  EXPECT_THAT(Steps(*store, "old"), ElementsAre(1, 7, 9, 20)) << "first, validation, last of each minute";
+  EXPECT_THAT(Steps(*store, "old"), ElementsAre(1, 7, 9, 20))
+      << "first, validation, last of each minute";
   EXPECT_EQ(store->Read("new", 0, 100)->size(), 20u);
 }
 
