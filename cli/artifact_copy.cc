@@ -1,14 +1,18 @@
 #include "cli/artifact_copy.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "base/atomic_file.h"
 #include "base/checksum.h"
 #include "base/ids.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "checkpoint/manifest.h"
 
@@ -16,6 +20,8 @@ namespace trainyard::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr char kJobs[] = "jobs/";
 
 absl::Status CopyFile(const std::string& from, const std::string& to,
                       const checkpoint::FileRecord& record) {
@@ -34,11 +40,39 @@ absl::Status CopyFile(const std::string& from, const std::string& to,
   return absl::OkStatus();
 }
 
+// What token shards' own manifest (data/token_shards.h) says of its files.
+absl::StatusOr<std::vector<checkpoint::FileRecord>> ShardFiles(const std::string& text,
+                                                               const std::string& path) {
+  TY_ASSIGN_OR_RETURN(const Json manifest, ParseJson(text, path));
+  std::vector<checkpoint::FileRecord> files;
+  for (const Json& shard : manifest.value("shards", Json::array())) {
+    const std::string name = shard.value("name", "");
+    for (const char* part : {"tokens", "offsets"}) {
+      checkpoint::FileRecord& file = files.emplace_back();
+      file.path = absl::StrCat(name, ".", part);
+      file.xxh3 = shard.value(absl::StrCat(part, "_xxh3"), "");
+      std::error_code error;
+      file.size_bytes = fs::file_size(fs::path(path).replace_filename(file.path), error);
+      if (error) return ErrnoStatus(error.value(), absl::StrCat(path, " names ", file.path));
+    }
+  }
+  return files;
+}
+
+absl::StatusOr<std::vector<checkpoint::FileRecord>> FilesOf(const v1::Artifact& artifact,
+                                                            const std::string& text,
+                                                            const std::string& path) {
+  if (artifact.type() == "token_shards") return ShardFiles(text, path);
+  TY_ASSIGN_OR_RETURN(checkpoint::Manifest manifest, checkpoint::ParseManifest(text, path));
+  return std::move(manifest.files);
+}
+
 // Into a directory beside the destination, which becomes it when everything is there.
-absl::Status CopyInto(const std::string& source, const checkpoint::Manifest& manifest,
+absl::Status CopyInto(const std::string& source,
+                      const std::vector<checkpoint::FileRecord>& files,
                       const std::string& manifest_text, const std::string& directory) {
   TY_RETURN_IF_ERROR(MakeDirectories(directory));
-  for (const checkpoint::FileRecord& record : manifest.files) {
+  for (const checkpoint::FileRecord& record : files) {
     TY_RETURN_IF_ERROR(CopyFile(absl::StrCat(source, "/", record.path),
                                 absl::StrCat(directory, "/", record.path), record));
   }
@@ -59,12 +93,21 @@ v1::FileRef FileRefOf(const std::string& text) {
   if (absl::StrContains(text, "://")) {
     file.set_uri(text);
   } else {
-    file.set_artifact(absl::StartsWith(text, "jobs/") ? text : absl::StrCat("jobs/", text));
+    file.set_artifact(absl::StartsWith(text, kJobs) ? text : absl::StrCat(kJobs, text));
   }
   return file;
 }
 
-absl::StatusOr<v1::Artifact> FindArtifact(Client& client, const std::string& text) {
+absl::StatusOr<v1::FileRef> FindFile(Client& client, const std::string& text) {
+  const bool staged = std::count(text.begin(), text.end(), '/') == 2 &&
+                      !absl::StrContains(text, "://") && !absl::StartsWith(text, kJobs);
+  if (!staged) return FileRefOf(text);
+  TY_ASSIGN_OR_RETURN(const v1::Artifact artifact, FindArtifact(client, text));
+  return FileRefOf(absl::StrCat(artifact.job_id(), "/", artifact.name()));
+}
+
+absl::StatusOr<v1::Artifact> FindArtifact(Client& client, const std::string& reference) {
+  const std::string text(absl::StripPrefix(reference, kJobs));
   const size_t slash = text.rfind('/');
   const std::string owner = text.substr(0, slash);
   const std::string name = slash == std::string::npos ? "" : text.substr(slash + 1);
@@ -107,10 +150,9 @@ absl::Status CopyArtifact(const v1::Artifact& artifact, const Roots& roots,
         manifest_path, ": is not the manifest that was committed (sha256 ",
         checkpoint::ManifestDigest(text), ", recorded ", artifact.manifest_sha256(), ")"));
   }
-  TY_ASSIGN_OR_RETURN(const checkpoint::Manifest manifest,
-                      checkpoint::ParseManifest(text, manifest_path));
+  TY_ASSIGN_OR_RETURN(const auto files, FilesOf(artifact, text, manifest_path));
   const std::string partial = absl::StrCat(destination, ".", RandomId("partial"));
-  absl::Status status = CopyInto(source, manifest, text, partial);
+  absl::Status status = CopyInto(source, files, text, partial);
   if (status.ok()) {
     fs::remove(destination, error);  // an empty directory
     fs::rename(partial, destination, error);

@@ -17,9 +17,12 @@ namespace trainyard::cli {
 // jobs/JOB/OUTPUT).
 v1::FileRef FileRefOf(const std::string& text);
 
-// The output that `text` names: JOB/OUTPUT, PIPELINE/STAGE/OUTPUT, or JOB alone when it has one
-// output. NotFound names what there is.
+// The output that `text` names: JOB/OUTPUT (jobs/JOB/OUTPUT too), PIPELINE/STAGE/OUTPUT, or JOB
+// alone when it has one output. NotFound names what there is.
 absl::StatusOr<v1::Artifact> FindArtifact(Client& client, const std::string& text);
+
+// FileRefOf, and PIPELINE/STAGE/OUTPUT: the stage's job is asked for. Errors of FindArtifact.
+absl::StatusOr<v1::FileRef> FindFile(Client& client, const std::string& text);
 
 // Copies the artifact's directory to `destination`, which must not exist or be empty. Every byte is
 // verified: the manifest against the recorded digest, the copies against the manifest. DataLoss

@@ -1,4 +1,6 @@
 #include <memory>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -37,12 +39,15 @@ void AddArtifacts(CLI::App& app, Globals* globals) {
     v1::Job all;  // only its outputs are printed
     std::vector<std::vector<std::string>> rows = {
         {"ARTIFACT", "TYPE", "SIZE", "JOB", "EPOCH", "URI"}};
+    // A name is that of the newest job of this name: the older ones go by their ids.
+    std::set<std::string> names;
     for (const v1::Job& job : jobs) {
+      const bool named = names.insert(job.spec().name()).second && *name != job.id();
       for (const v1::Artifact& output : job.outputs()) {
         *all.add_outputs() = output;
-        rows.push_back({absl::StrCat(job.spec().name(), "/", output.name()), output.type(),
-                        ShortBytes(output.size_bytes()), job.id(), absl::StrCat(output.epoch()),
-                        output.uri()});
+        rows.push_back({absl::StrCat(named ? job.spec().name() : job.id(), "/", output.name()),
+                        output.type(), ShortBytes(output.size_bytes()), job.id(),
+                        absl::StrCat(output.epoch()), output.uri()});
       }
     }
     Print(*globals, all, [&] {

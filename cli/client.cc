@@ -25,10 +25,19 @@ bool IsGone(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsOutOfRange(status);
 }
 
+// What to do when there is nobody at the address, unless the status says it better.
+absl::Status WithRemedy(const absl::Status& status) {
+  if (!absl::IsUnavailable(status) || rpc::DetailOf(status).has_value()) return status;
+  return rpc::WithDetail(status, {.reason = "NO_COORDINATOR",
+                                  .remedy = "start a cluster (trainyard up), or name one "
+                                            "(--coordinator ADDR)"});
+}
+
 // Every method asked here is idempotent.
 template <typename Stub, typename Method, typename Request>
 auto Ask(Stub& stub, Method method, const Request& request, absl::Duration patience) {
-  return rpc::Call(stub, method, request, {.timeout = patience, .retries = kRetries});
+  auto answer = rpc::Call(stub, method, request, {.timeout = patience, .retries = kRetries});
+  return answer.ok() ? answer : decltype(answer)(WithRemedy(answer.status()));
 }
 
 }  // namespace
@@ -190,7 +199,7 @@ absl::Status Client::Watch(const v1::WatchJobsRequest& request, absl::Time until
       if (!on_event(v1::WatchJobsEvent())) return absl::OkStatus();
     }
     if (now >= until) return absl::DeadlineExceededError("the time to wait is over");
-    if (now - lost > kReconnect) return status;
+    if (now - lost > kReconnect) return WithRemedy(status);
   }
 }
 
@@ -202,7 +211,7 @@ absl::Status Client::Logs(const v1::GetLogsRequest& request,
   v1::LogChunk chunk;
   while (stream->Read(&chunk)) on_chunk(chunk);
   const grpc::Status ended = stream->Finish();
-  return rpc::FromGrpc(ended, context);
+  return WithRemedy(rpc::FromGrpc(ended, context));
 }
 
 }  // namespace trainyard::cli

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "cli/contexts.h"
 #include "cli/text.h"
@@ -50,6 +51,11 @@ void AddContext(CLI::App& app, Globals* globals) {
     TY_RETURN_IF_ERROR(Change(*options, *globals, &contexts));
     if (!options->set.empty() || !options->use.empty() || !options->remove.empty()) {
       TY_RETURN_IF_ERROR(WriteContexts(contexts, path));
+    }
+    if (globals->output == "json") {
+      const Json json = {{"current", contexts.current}, {"contexts", contexts.coordinators}};
+      std::cout << json.dump(2) << "\n";
+      return kExitOk;
     }
     std::vector<std::vector<std::string>> rows = {{"", "CONTEXT", "COORDINATOR"}};
     for (const auto& [name, address] : contexts.coordinators) {

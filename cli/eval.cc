@@ -3,14 +3,14 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "cli/artifact_copy.h"
 #include "cli/local_cluster.h"
+#include "cli/model_template.h"
+#include "cli/report_text.h"
 #include "cli/run_job.h"
-#include "cli/text.h"
 #include "cli/verb.h"
 
 namespace trainyard::cli {
@@ -36,15 +36,21 @@ absl::StatusOr<std::pair<std::string, std::string>> Pair(const std::string& text
   return parts;
 }
 
-absl::StatusOr<v1::JobSpec> SpecOf(const EvalOptions& options) {
+absl::StatusOr<v1::JobSpec> SpecOf(const EvalOptions& options, const Roots& roots,
+                                   Client& client) {
   v1::JobSpec spec;
   v1::EvalSpec* eval = spec.mutable_eval();
   for (const std::string& text : options.models) {
     TY_ASSIGN_OR_RETURN(const auto named, Pair(text, "NAME=root://... or NAME=JOB/OUTPUT"));
     v1::EvalModel* model = eval->add_models();
     model->set_name(named.first);
-    *model->mutable_model() = FileRefOf(named.second);
+    TY_ASSIGN_OR_RETURN(*model->mutable_model(), FindFile(client, named.second));
     model->set_baseline(named.first == options.baseline);
+    if (eval->models_size() > 1) continue;
+    TY_ASSIGN_OR_RETURN(
+        const auto chat_template,
+        ChooseTemplate(options.sampling.chat_template, named.second, roots, client));
+    if (chat_template.has_value()) *eval->mutable_chat_template() = *chat_template;
   }
   for (const std::string& text : options.metrics) {
     TY_ASSIGN_OR_RETURN(const auto named, Pair(text, "KIND=FILE, or NAME=KIND"));
@@ -52,45 +58,27 @@ absl::StatusOr<v1::JobSpec> SpecOf(const EvalOptions& options) {
     metric->set_name(named.first);
     const bool has_file = named.second.find('/') != std::string::npos;
     metric->set_kind(has_file ? named.first : named.second);
-    if (has_file) *metric->mutable_file() = FileRefOf(named.second);
+    if (has_file) {
+      TY_ASSIGN_OR_RETURN(*metric->mutable_file(), FindFile(client, named.second));
+    }
   }
-  *eval->add_prompts()->mutable_file() = FileRefOf(options.prompts);
+  TY_ASSIGN_OR_RETURN(*eval->add_prompts()->mutable_file(), FindFile(client, options.prompts));
   eval->set_limit(options.limit);
   *eval->mutable_sampling() = SamplingOf(options.sampling);
-  if (!options.sampling.chat_template.empty()) {
-    eval->mutable_chat_template()->set_name(options.sampling.chat_template);
-  }
   return spec;
 }
 
-std::string Cell(const Json& value) {
-  if (!value.is_number()) return "-";
-  return absl::StrFormat("%.4g", value.get<double>());
-}
-
-std::string ReportTable(const Json& report) {
-  std::vector<std::vector<std::string>> rows = {{"METRIC", "MODEL", "VALUE", "LOW", "HIGH"}};
-  for (const Json& metric : report.value("metrics", Json::array())) {
-    for (const auto& [model, values] : metric.value("models", Json::object()).items()) {
-      rows.push_back({metric.value("name", ""), model, Cell(values.value("value", Json())),
-                      Cell(values.value("ci_low", Json())),
-                      Cell(values.value("ci_high", Json()))});
-    }
-  }
-  return Table(rows);
-}
-
 absl::StatusOr<int> Eval(const Globals& globals, const EvalOptions& options) {
-  TY_ASSIGN_OR_RETURN(const v1::JobSpec spec, SpecOf(options));
   TY_ASSIGN_OR_RETURN(Client client, Connect(globals));
   TY_ASSIGN_OR_RETURN(const Roots roots, RootsOf(client.address(), options.roots));
+  TY_ASSIGN_OR_RETURN(const v1::JobSpec spec, SpecOf(options, roots, client));
   int exit_code = kExitOk;
   const auto job = RunJob(client, spec, &exit_code);
   if (absl::IsAborted(job.status()) && exit_code != kExitOk) return exit_code;
   TY_RETURN_IF_ERROR(job.status());
   TY_ASSIGN_OR_RETURN(const std::string text, ReadOutput(*job, "report", "report.json", roots));
   TY_ASSIGN_OR_RETURN(const Json report, ParseJson(text, "report.json"));
-  std::cout << (globals.output == "json" ? report.dump(2) + "\n" : ReportTable(report));
+  std::cout << (globals.output == "json" ? report.dump(2) + "\n" : ReportText(report));
   return kExitOk;
 }
 
@@ -102,7 +90,9 @@ void AddEval(CLI::App& app, Globals* globals) {
                            "trainyard eval sft=my-sft/model ppo=my-ppo/policy --baseline sft "
                            "--prompts root://data/test.jsonl --metric variety=distinct_2");
   const auto options = std::make_shared<EvalOptions>();
-  verb->add_option("MODEL", options->models, "NAME=root://NAME/path, or NAME=JOB/OUTPUT")
+  verb->add_option("MODEL", options->models,
+                   "NAME=root://NAME/path, NAME=JOB/OUTPUT or NAME=PIPELINE/STAGE/OUTPUT; the "
+                   "first one's chat template is used for all")
       ->required();
   verb->add_option("--baseline", options->baseline, "name of the model to compare with");
   verb->add_option("--prompts", options->prompts, "JSONL: root://NAME/path or JOB/OUTPUT")

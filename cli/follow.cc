@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "cli/message_text.h"
 #include "cli/progress.h"
 #include "cli/text.h"
 #include "cli/verb.h"
@@ -82,13 +83,18 @@ std::vector<v1::Job> JobsOf(const Target& target) {
   return {jobs.begin(), jobs.end()};
 }
 
-absl::StatusOr<int> Follow(Client& client, const std::string& name, absl::Time until) {
+absl::StatusOr<int> Follow(Client& client, const std::string& name, const Globals& globals) {
   TY_ASSIGN_OR_RETURN(const Target target, client.Find(name));
   Screen screen;
   absl::Time drawn = absl::InfinitePast();
   const bool live = OnTerminal();
-  TY_RETURN_IF_ERROR(
-      WatchToTheEnd(client, target, until, [&](ProgressBoard& board, const v1::Job& job) {
+  const bool json = globals.output == "json";
+  TY_RETURN_IF_ERROR(WatchToTheEnd(
+      client, target, absl::InfiniteFuture(), [&](ProgressBoard& board, const v1::Job& job) {
+        if (json) {
+          std::cout << MessageToJson(job).dump() << std::endl;
+          return;
+        }
         const absl::Time now = absl::Now();
         const std::string news = board.NewsOf(job.id(), now, kQuiet);
         if (live && (!news.empty() || now - drawn >= kRedraw)) {

@@ -8,12 +8,14 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cli/client.h"
+#include "cli/verb.h"
 
 namespace trainyard::cli {
 
 // Shows progress until everything is over: lines that renew themselves on a terminal, news line by
-// line elsewhere. The exit code of the outcome; DeadlineExceeded after `until`.
-absl::StatusOr<int> Follow(Client& client, const std::string& name, absl::Time until);
+// line elsewhere, a job as JSON on a line of its own at each change with `-o json`. The exit code
+// of the outcome.
+absl::StatusOr<int> Follow(Client& client, const std::string& name, const Globals& globals);
 
 // The same without a word.
 absl::StatusOr<Target> WaitFor(Client& client, const std::string& name, absl::Time until);

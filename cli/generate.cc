@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "cli/artifact_copy.h"
 #include "cli/local_cluster.h"
+#include "cli/model_template.h"
 #include "cli/run_job.h"
 #include "cli/verb.h"
 
@@ -22,21 +23,22 @@ struct GenerateOptions {
   std::vector<std::string> roots;
 };
 
-absl::StatusOr<v1::JobSpec> SpecOf(const GenerateOptions& options, const Roots& roots) {
-  v1::JobSpec spec;
-  v1::GenerateSpec* generate = spec.mutable_generate();
-  *generate->mutable_model() = FileRefOf(options.model);
-  *generate->mutable_sampling() = SamplingOf(options.sampling);
-  generate->set_limit(options.limit);
-  if (!options.sampling.chat_template.empty()) {
-    generate->mutable_chat_template()->set_name(options.sampling.chat_template);
-  }
+absl::StatusOr<v1::JobSpec> SpecOf(const GenerateOptions& options, const Roots& roots,
+                                   Client& client) {
   if (options.file.empty() == options.prompts.empty()) {
     return absl::InvalidArgumentError("give prompts as texts, or one --file of them");
   }
+  v1::JobSpec spec;
+  v1::GenerateSpec* generate = spec.mutable_generate();
+  TY_ASSIGN_OR_RETURN(*generate->mutable_model(), FindFile(client, options.model));
+  *generate->mutable_sampling() = SamplingOf(options.sampling);
+  generate->set_limit(options.limit);
+  TY_ASSIGN_OR_RETURN(const auto chat_template, ChooseTemplate(options.sampling.chat_template,
+                                                               options.model, roots, client));
+  if (chat_template.has_value()) *generate->mutable_chat_template() = *chat_template;
   v1::DataSource* source = generate->add_prompts();
   if (!options.file.empty()) {
-    *source->mutable_file() = FileRefOf(options.file);
+    TY_ASSIGN_OR_RETURN(*source->mutable_file(), FindFile(client, options.file));
   } else {
     TY_ASSIGN_OR_RETURN(*source->mutable_file(), StorePrompts(options.prompts, roots));
   }
@@ -58,7 +60,7 @@ absl::Status PrintAnswers(const std::string& rows) {
 absl::StatusOr<int> Generate(const Globals& globals, const GenerateOptions& options) {
   TY_ASSIGN_OR_RETURN(Client client, Connect(globals));
   TY_ASSIGN_OR_RETURN(const Roots roots, RootsOf(client.address(), options.roots));
-  TY_ASSIGN_OR_RETURN(const v1::JobSpec spec, SpecOf(options, roots));
+  TY_ASSIGN_OR_RETURN(const v1::JobSpec spec, SpecOf(options, roots, client));
   int exit_code = kExitOk;
   const auto job = RunJob(client, spec, &exit_code);
   if (absl::IsAborted(job.status()) && exit_code != kExitOk) return exit_code;
@@ -80,7 +82,8 @@ void AddGenerate(CLI::App& app, Globals* globals) {
                            "Run a generate job from flags, wait for it and print the answers",
                            "trainyard generate my-sft/model 'continue: the film was' --n 2");
   const auto options = std::make_shared<GenerateOptions>();
-  verb->add_option("MODEL", options->model, "root://NAME/path, or JOB/OUTPUT")->required();
+  verb->add_option("MODEL", options->model, "root://NAME/path, JOB/OUTPUT or PIPELINE/STAGE/OUTPUT")
+      ->required();
   verb->add_option("PROMPT", options->prompts, "texts");
   verb->add_option("--file", options->file, "JSONL of prompts: root://NAME/path or JOB/OUTPUT");
   verb->add_option("--limit", options->limit, "only the first so many rows of the file");

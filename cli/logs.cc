@@ -1,9 +1,12 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "cli/message_text.h"
 #include "cli/verb.h"
 
 namespace trainyard::cli {
@@ -45,6 +48,24 @@ class LinePrinter {
   std::map<std::string, std::string> rest_;
 };
 
+// Nothing was printed: NotFound when that is because what was asked for does not exist.
+absl::Status WhyNothing(Client& client, const v1::GetLogsRequest& request) {
+  TY_ASSIGN_OR_RETURN(const v1::Job job, client.GetJob(request.job()));
+  if (request.attempt() > job.attempt()) {
+    return absl::NotFoundError(absl::StrCat("job ", job.id(), " has no attempt ", request.attempt(),
+                                            " (its last one: ", job.attempt(), ")"));
+  }
+  const bool of_current = request.attempt() == 0 || request.attempt() == job.attempt();
+  if (request.task().empty() || !of_current) return absl::OkStatus();
+  std::vector<std::string> tasks;
+  for (const v1::Task& task : job.current().tasks()) {
+    tasks.push_back(absl::StrCat(task.role(), "/", task.index()));
+    if (tasks.back() == request.task()) return absl::OkStatus();
+  }
+  return absl::NotFoundError(absl::StrCat("job ", job.id(), " has no task \"", request.task(),
+                                          "\" (tasks: ", absl::StrJoin(tasks, ", "), ")"));
+}
+
 }  // namespace
 
 void AddLogs(CLI::App& app, Globals* globals) {
@@ -66,8 +87,16 @@ void AddLogs(CLI::App& app, Globals* globals) {
     request->set_follow(*follow);
     request->set_attempt(*attempt);
     LinePrinter printer(task->empty());
-    TY_RETURN_IF_ERROR(
-        client.Logs(*request, [&](const v1::LogChunk& chunk) { printer.Add(chunk); }));
+    bool printed = false;
+    TY_RETURN_IF_ERROR(client.Logs(*request, [&](const v1::LogChunk& chunk) {
+      printed = true;
+      if (globals->output == "json") {
+        std::cout << MessageToJson(chunk).dump() << std::endl;
+      } else {
+        printer.Add(chunk);
+      }
+    }));
+    if (!printed) TY_RETURN_IF_ERROR(WhyNothing(client, *request));
     return kExitOk;
   });
 }

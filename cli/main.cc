@@ -1,6 +1,7 @@
 // trainyard: the user's command line.
 
 #include <CLI/CLI.hpp>
+#include <iostream>
 
 #include "base/log.h"
 #include "base/shutdown.h"
@@ -42,6 +43,13 @@ int Main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    std::vector<std::string> verbs;
+    for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
+    const std::string unknown = UnknownVerb({argv + 1, argv + argc}, verbs);
+    if (!unknown.empty()) {
+      std::cerr << "trainyard: " << unknown << "\nwhat to do: trainyard --help lists the verbs\n";
+      return kExitUsage;
+    }
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
   return globals.exit_code;

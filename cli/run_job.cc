@@ -21,7 +21,8 @@ void AddSamplingFlags(CLI::App* verb, SamplingFlags* flags) {
   verb->add_option("--n", flags->n, "answers per prompt")->capture_default_str();
   verb->add_option("--seed", flags->seed, "same seed, same answers")->capture_default_str();
   verb->add_option("--chat-template", flags->chat_template,
-                   "chatml or plain (default: the prompt as it stands)");
+                   "chatml, plain or none: the prompt as it stands (default: the one the model "
+                   "was trained with)");
 }
 
 v1::SamplingSpec SamplingOf(const SamplingFlags& flags) {

@@ -1,5 +1,7 @@
 #include "cli/spec_file.h"
 
+#include <filesystem>
+
 #include "absl/strings/str_cat.h"
 #include "base/atomic_file.h"
 #include "base/status.h"
@@ -50,6 +52,10 @@ absl::StatusOr<Spec> ParseSpec(const std::string& text, const std::string& file,
 
 absl::StatusOr<Spec> ReadSpecFile(const std::string& file,
                                   const std::vector<std::string>& overrides) {
+  std::error_code error;
+  if (std::filesystem::is_directory(file, error)) {
+    return absl::InvalidArgumentError(absl::StrCat(file, ": is a directory; name one YAML file"));
+  }
   TY_ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
   return ParseSpec(text, file, overrides);
 }

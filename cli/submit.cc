@@ -46,7 +46,7 @@ absl::StatusOr<int> SubmitJob(const Globals& globals, const SubmitOptions& optio
     return absl::StrCat("job ", job.id(), " (", job.spec().name(), ") ", Name(job.state()), "\n",
                         options.watch ? "" : NextSteps(job.id()));
   });
-  return options.watch ? Follow(client, job.id(), absl::InfiniteFuture()) : kExitOk;
+  return options.watch ? Follow(client, job.id(), globals) : kExitOk;
 }
 
 absl::StatusOr<int> SubmitPipeline(const Globals& globals, const SubmitOptions& options,
@@ -65,7 +65,7 @@ absl::StatusOr<int> SubmitPipeline(const Globals& globals, const SubmitOptions& 
     }
     return text + (options.watch ? "" : NextSteps(pipeline.id()));
   });
-  return options.watch ? Follow(client, pipeline.id(), absl::InfiniteFuture()) : kExitOk;
+  return options.watch ? Follow(client, pipeline.id(), globals) : kExitOk;
 }
 
 }  // namespace

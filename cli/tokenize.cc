@@ -7,6 +7,8 @@
 #include "absl/strings/str_join.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "cli/artifact_copy.h"
+#include "cli/local_cluster.h"
 #include "cli/verb.h"
 #include "tokenizer/tokenizer.h"
 #include "tokenizer/tokenizer_file.h"
@@ -16,13 +18,28 @@ namespace {
 
 struct TokenizeOptions {
   std::string tokenizer;
+  std::vector<std::string> roots;
   std::vector<std::string> texts;
   std::vector<int32_t> decode;
   bool special = false;
 };
 
-std::string TokenizerPath(const std::string& path) {
-  return std::filesystem::is_directory(path) ? absl::StrCat(path, "/tokenizer.json") : path;
+// The file of a path, else of a job's output.
+absl::StatusOr<std::string> TokenizerPath(const Globals& globals, const TokenizeOptions& options) {
+  std::string path = options.tokenizer;
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    auto client = Connect(globals);
+    TY_RETURN_IF_ERROR(client.status());
+    const auto artifact = FindArtifact(*client, options.tokenizer);
+    if (!artifact.ok()) {
+      return Annotate(artifact.status(),
+                      absl::StrCat(path, " is no file here, and no output of a job"));
+    }
+    TY_ASSIGN_OR_RETURN(const Roots roots, RootsOf(client->address(), options.roots));
+    TY_ASSIGN_OR_RETURN(path, roots.ResolveExisting(artifact->uri()));
+  }
+  return std::filesystem::is_directory(path, error) ? absl::StrCat(path, "/tokenizer.json") : path;
 }
 
 void PrintTokens(const Globals& globals, const tokenizer::Tokenizer& tokenizer,
@@ -38,8 +55,8 @@ void PrintTokens(const Globals& globals, const tokenizer::Tokenizer& tokenizer,
 }
 
 absl::StatusOr<int> Tokenize(const Globals& globals, TokenizeOptions options) {
-  TY_ASSIGN_OR_RETURN(const auto tokenizer,
-                      tokenizer::LoadTokenizer(TokenizerPath(options.tokenizer)));
+  TY_ASSIGN_OR_RETURN(const std::string path, TokenizerPath(globals, options));
+  TY_ASSIGN_OR_RETURN(const auto tokenizer, tokenizer::LoadTokenizer(path));
   if (!options.decode.empty()) {
     for (const int32_t id : options.decode) {
       if (id < 0 || id >= tokenizer->vocabulary_size()) {
@@ -70,11 +87,14 @@ void AddTokenize(CLI::App& app, Globals* globals) {
                            "(token shards of a data set: a job, examples/specs/tokenize.yaml)",
                            "trainyard tokenize ./model 'the film was'");
   const auto options = std::make_shared<TokenizeOptions>();
-  verb->add_option("TOKENIZER", options->tokenizer, "tokenizer.json, or its directory")
+  verb->add_option("TOKENIZER", options->tokenizer, "tokenizer.json, its directory, or JOB/OUTPUT")
       ->required();
   verb->add_option("TEXT", options->texts, "texts (default: standard input)");
   verb->add_option("--decode", options->decode, "ids to turn into text instead");
   verb->add_flag("--special", options->special, "parse special tokens in the text");
+  verb->add_option("--root", options->roots,
+                   "NAME=DIRECTORY where a root is mounted here (known for `trainyard up`)")
+      ->allow_extra_args(false);
   SetBody(verb, globals, [globals, options] { return Tokenize(*globals, *options); });
 }
 

@@ -150,7 +150,9 @@ class LocalCluster {
     TY_ASSIGN_OR_RETURN(coordinator_,
                         Child::Start({binary, "--state-dir", options_.dir + "/state", "--listen",
                                       options_.listen, "--http", options_.http, "--address-file",
-                                      address_file, "--http-address-file", http_file},
+                                      address_file, "--http-address-file", http_file,
+                                      // No other machine will come to help.
+                                      "--refuse-unplaceable"},
                                      log));
     // The HTTP address is written last.
     TY_RETURN_IF_ERROR(Await(*coordinator_, log, [&] { return fs::exists(http_file); }));

@@ -2,13 +2,17 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/ids.h"
 #include "base/status.h"
 #include "cli/contexts.h"
 #include "cli/message_text.h"
+#include "rpc/server.h"
 #include "rpc/status.h"
 
 namespace trainyard::cli {
@@ -60,6 +64,7 @@ absl::StatusOr<Client> Connect(const Globals& globals) {
   }
   TY_ASSIGN_OR_RETURN(const std::string address,
                       ChooseCoordinator(globals.coordinator, globals.context, contexts));
+  TY_RETURN_IF_ERROR(rpc::ParseAddress(address).status());
   return Client(address);
 }
 
@@ -89,8 +94,6 @@ int ShowError(const absl::Status& status) {
   }
   if (detail.has_value() && !detail->remedy.empty()) {
     std::cerr << "what to do: " << detail->remedy << "\n";
-  } else if (absl::IsUnavailable(status)) {
-    std::cerr << "what to do: start a cluster (trainyard up), or name one (--coordinator ADDR)\n";
   }
   return ExitCodeOfStatus(status);
 }
@@ -107,6 +110,24 @@ int ExitCodeOf(const Target& target) {
     cancelled = cancelled || job.state() == v1::CANCELLED;
   }
   return cancelled ? kExitJobCancelled : kExitOk;
+}
+
+std::string UnknownVerb(const std::vector<std::string>& arguments,
+                        const std::vector<std::string>& verbs) {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& argument = arguments[i];
+    if (argument == "--coordinator" || argument == "--context" || argument == "-o" ||
+        argument == "--output") {
+      ++i;  // its value
+      continue;
+    }
+    if (absl::StartsWith(argument, "-")) continue;
+    if (std::find(verbs.begin(), verbs.end(), argument) != verbs.end()) return "";
+    const std::string nearest = NearestName(argument, verbs);
+    return absl::StrCat("there is no verb \"", argument, "\"",
+                        nearest.empty() ? "" : absl::StrCat(" (did you mean \"", nearest, "\"?)"));
+  }
+  return "";
 }
 
 bool OnTerminal() { return isatty(STDOUT_FILENO) == 1; }

@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -58,6 +59,11 @@ int ShowError(const absl::Status& status);
 
 // How a finished job or pipeline is told to the shell.
 int ExitCodeOf(const Target& target);
+
+// What to say of a command line whose verb is none of `verbs`, with the nearest one; empty when the
+// verb is not what is wrong with it.
+std::string UnknownVerb(const std::vector<std::string>& arguments,
+                        const std::vector<std::string>& verbs);
 
 // True when standard output is a terminal.
 bool OnTerminal();

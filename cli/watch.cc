@@ -14,7 +14,7 @@ void AddWatch(CLI::App& app, Globals* globals) {
   verb->add_option("JOB", *name, "id or name of a job or pipeline")->required();
   SetBody(verb, globals, [globals, name]() -> absl::StatusOr<int> {
     TY_ASSIGN_OR_RETURN(Client client, Connect(*globals));
-    return Follow(client, *name, absl::InfiniteFuture());
+    return Follow(client, *name, *globals);
   });
 }
 

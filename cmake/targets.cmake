@@ -29,7 +29,7 @@ function(trainyard_binary name)
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin
     BUILD_RPATH "${TRAINYARD_TORCH_RPATH}"
-    INSTALL_RPATH "$ORIGIN/../lib;${TRAINYARD_TORCH_RPATH}")
+    INSTALL_RPATH "${TRAINYARD_INSTALL_RPATH}")
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
 

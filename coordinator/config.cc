@@ -30,6 +30,10 @@ Setter Number(double* target) {
   return [target](const std::string& text) { return absl::SimpleAtod(text, target); };
 }
 
+Setter Bool(bool* target) {
+  return [target](const std::string& text) { return absl::SimpleAtob(text, target); };
+}
+
 bool IsLoopback(const std::string& host) {
   return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
 }
@@ -58,6 +62,7 @@ absl::Status ReadConfigFile(const std::string& path, Config* config) {
       {"lease_seconds", Number(&config->lease_seconds)},
       {"heartbeat_seconds", Number(&config->heartbeat_seconds)},
       {"orphan_timeout_seconds", Number(&config->orphan_timeout_seconds)},
+      {"refuse_unplaceable", Bool(&config->refuse_unplaceable)},
   };
   YAML::Node root;
   try {

@@ -25,6 +25,8 @@ struct Config {
   double lease_seconds = 10;
   double heartbeat_seconds = 2;
   double orphan_timeout_seconds = 1800;
+  // Refuse a job that would not fit the cluster as it is, instead of waiting for more nodes.
+  bool refuse_unplaceable = false;
 };
 
 // Reads a YAML file over `config`. InvalidArgument names file, line and the nearest name of a field

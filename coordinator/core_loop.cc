@@ -48,6 +48,8 @@ absl::Time CoreLoop::Now() const {
 }
 
 void CoreLoop::Run() {
+  // A store that opened read-only takes nothing from the first event on.
+  NoteStoreCondition();
   absl::Time next_tick = Now() + options_.tick_interval;
   for (;;) {
     std::deque<Item> items;

@@ -41,6 +41,8 @@ void AddOptions(CLI::App& app, Config* config) {
   app.add_option("--orphan-timeout-seconds", config->orphan_timeout_seconds,
                  "an agent that is cut off this long stops its tasks")
       ->capture_default_str();
+  app.add_flag("--refuse-unplaceable", config->refuse_unplaceable,
+               "refuse jobs that would not fit the cluster as it is (default: they wait)");
   app.add_flag(kInsecureFlag, config->serve_without_tls_beyond_loopback,
                "allow listeners that other machines reach, without TLS");
 }
@@ -56,6 +58,7 @@ int Serve(const Config& config) {
   core.lease = absl::Seconds(config.lease_seconds);
   core.heartbeat_interval = absl::Seconds(config.heartbeat_seconds);
   core.orphan_timeout = absl::Seconds(config.orphan_timeout_seconds);
+  core.refuse_unplaceable = config.refuse_unplaceable;
   auto coordinator =
       Coordinator::Start(config, core, Clock::Real(), [](const absl::Status& failure) {
         // What is in memory is ahead of what is on disk: the way back is a new start.

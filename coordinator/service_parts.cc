@@ -11,10 +11,15 @@ namespace {
 
 constexpr absl::Duration kRetryAfter = absl::Seconds(1);
 
-std::string RemedyFor(const absl::Status& status) {
+std::string RemedyFor(const absl::Status& status, const std::string& reason) {
+  // What is wrong is in the message, and time alone does not mend it.
+  if (reason == "READ_ONLY") {
+    return "free some space on the coordinator's disk; it goes on by itself";
+  }
   switch (status.code()) {
     case absl::StatusCode::kNotFound:
-      return "trainyard list shows what there is";
+      return reason == "NO_SUCH_NODE" ? "trainyard nodes shows what there is"
+                                      : "trainyard list shows what there is";
     case absl::StatusCode::kResourceExhausted:
     case absl::StatusCode::kUnavailable:
       return "try again in a moment";
@@ -42,7 +47,7 @@ absl::Status StatusOf(const Reply& reply) {
                      reply.status.code() == absl::StatusCode::kUnavailable;
   return rpc::WithDetail(reply.status, {.reason = reply.reason,
                                         .retry_after = later ? kRetryAfter : absl::ZeroDuration(),
-                                        .remedy = RemedyFor(reply.status)});
+                                        .remedy = RemedyFor(reply.status, reply.reason)});
 }
 
 grpc::ServerUnaryReactor* DecideCall(const ServiceParts& parts,

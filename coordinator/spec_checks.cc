@@ -98,7 +98,8 @@ void SpecChecks::File(absl::string_view field, bool present, const v1::FileRef& 
   const bool of_job = parts.size() == 3 && parts[0] == "jobs";
   if ((!of_stage && !of_job) || parts.back().empty() || parts[parts.size() - 2].empty()) {
     Violation(field, absl::StrCat("is \"", file.artifact(),
-                                  "\", must be STAGE/OUTPUT (in a pipeline) or jobs/JOB/OUTPUT"));
+                                  "\", must be root://NAME/path, or an output: "
+                                  "STAGE/OUTPUT (in a pipeline) or jobs/JOB/OUTPUT"));
   }
 }
 

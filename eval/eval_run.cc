@@ -45,7 +45,7 @@ class EvalRun {
     }
     TY_RETURN_IF_ERROR(MeasureAnswers(&input));
     TY_RETURN_IF_ERROR(MeasureTexts(&input));
-    Report("finish", 0);
+    Report("finish", static_cast<int64_t>(prepared_.prompts.size() * job_.models.size()));
     TY_ASSIGN_OR_RETURN(Json report, Verdict(input));
     report["models"] = input.models;
     report["baseline"] = input.baseline.has_value() ? Json(*input.baseline) : Json(nullptr);

@@ -104,6 +104,9 @@ absl::StatusOr<FinalPolicy> Committer::ExportPolicy(const RunState& state) {
     policy.size_bytes += static_cast<int64_t>(file.size_bytes);
   }
   manifest.files = std::move(files);
+  if (!options_.chat_template.is_null()) {
+    manifest.sections["chat_template"] = options_.chat_template;
+  }
   TY_ASSIGN_OR_RETURN(policy.manifest_sha256, checkpoint::CommitManifest(directory, manifest));
   return policy;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "base/json.h"
 #include "base/roots.h"
 #include "rl/kl.h"
 #include "rl/reward_assembly.h"
@@ -49,6 +50,7 @@ struct ControllerOptions {
   uint64_t seed = 0;           // of sampling and of minibatches
   std::string tokenizer_hash;  // of the run; empty: not checked
   std::string tokenizer_directory;  // its files go into the final artifact
+  Json chat_template;               // and this into its manifest; null = none
 
   int64_t iterations = 0;
   int64_t prompts_per_iteration = 512;

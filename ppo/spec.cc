@@ -156,8 +156,11 @@ absl::Status ParseLoop(const v1::PpoSpec& spec, ControllerOptions& options) {
 }
 
 absl::Status LoadText(const v1::PpoSpec& spec, const task::Assignment& assignment, PpoJob& job) {
-  TY_ASSIGN_OR_RETURN(std::string path,
-                      ResolveFile(spec.data().tokenizer(), "data.tokenizer", assignment));
+  // A model directory holds its tokenizer.
+  const bool named = spec.data().has_tokenizer();
+  TY_ASSIGN_OR_RETURN(
+      std::string path,
+      ResolveFile(named ? spec.data().tokenizer() : spec.policy(), "data.tokenizer", assignment));
   std::error_code error;
   if (!std::filesystem::is_directory(path, error)) {
     path = std::filesystem::path(path).parent_path().string();
@@ -168,6 +171,7 @@ absl::Status LoadText(const v1::PpoSpec& spec, const task::Assignment& assignmen
   TY_ASSIGN_OR_RETURN(job.options.tokenizer_hash, FileSha256Hex(file));
   TY_ASSIGN_OR_RETURN(const tokenizer::ChatTemplateSpec chat,
                       ParseTemplate(spec.data().chat_template()));
+  job.options.chat_template = tokenizer::ChatTemplateJson(chat);
   TY_ASSIGN_OR_RETURN(tokenizer::ChatTemplate bound,
                       tokenizer::ChatTemplate::Bind(chat, *job.tokenizer));
   job.chat_template = std::make_unique<tokenizer::ChatTemplate>(std::move(bound));

@@ -81,7 +81,7 @@ absl::StatusOr<int64_t> TokenOf(const tokenizer::Tokenizer& tokenizer, const std
 absl::StatusOr<PolicyDefinition> ParsePolicy(const v1::PpoSpec& spec,
                                              const task::Assignment& assignment) {
   TY_ASSIGN_OR_RETURN(const std::string directory,
-                      ResolveTokenizer(spec.data().tokenizer(), assignment));
+                      ResolveTokenizer(spec.data().tokenizer(), spec.policy(), assignment));
   TY_ASSIGN_OR_RETURN(const TokenizerFiles files, OpenTokenizer(directory));
   TY_ASSIGN_OR_RETURN(const tokenizer::ChatTemplateSpec chat,
                       ParseTemplate(spec.data().chat_template()));
@@ -112,7 +112,7 @@ absl::StatusOr<LearnerModels> ParseModels(const v1::PpoSpec& spec,
     TY_ASSIGN_OR_RETURN(models.critic, ResolveFile(*critic, "ppo.critic", assignment));
   }
   TY_ASSIGN_OR_RETURN(const std::string tokenizer,
-                      ResolveTokenizer(spec.data().tokenizer(), assignment));
+                      ResolveTokenizer(spec.data().tokenizer(), spec.policy(), assignment));
   TY_ASSIGN_OR_RETURN(const TokenizerFiles files, OpenTokenizer(tokenizer));
   models.tokenizer_sha256 = files.sha256;
   return models;

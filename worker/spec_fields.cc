@@ -51,9 +51,11 @@ absl::StatusOr<std::string> ResolveFile(const v1::FileRef& file, absl::string_vi
   return path;
 }
 
-absl::StatusOr<std::string> ResolveTokenizer(const v1::FileRef& file,
+absl::StatusOr<std::string> ResolveTokenizer(const v1::FileRef& file, const v1::FileRef& model,
                                              const task::Assignment& assignment) {
-  TY_ASSIGN_OR_RETURN(const std::string path, ResolveFile(file, "data.tokenizer", assignment));
+  const bool named = file.source_case() != v1::FileRef::SOURCE_NOT_SET;
+  TY_ASSIGN_OR_RETURN(const std::string path,
+                      ResolveFile(named ? file : model, "data.tokenizer", assignment));
   std::error_code error;
   if (!fs::is_directory(path, error)) return fs::path(path).parent_path().string();
   return path;

@@ -18,8 +18,9 @@ namespace trainyard::worker {
 absl::StatusOr<std::string> ResolveFile(const v1::FileRef& file, absl::string_view what,
                                         const task::Assignment& assignment);
 
-// A directory that holds tokenizer.json (a reference to the file itself is its directory).
-absl::StatusOr<std::string> ResolveTokenizer(const v1::FileRef& file,
+// A directory that holds tokenizer.json (a reference to the file itself is its directory). Where
+// none is named, `model`'s: a model directory holds its tokenizer.
+absl::StatusOr<std::string> ResolveTokenizer(const v1::FileRef& file, const v1::FileRef& model,
                                              const task::Assignment& assignment);
 
 // A reference to an artifact of rows is the one .jsonl file in its directory.

@@ -39,7 +39,6 @@ absl::Status ParseData(const v1::DataSpec& spec, const task::Assignment& assignm
                                           spec.instruction_templates().end());
     }
   }
-  TY_ASSIGN_OR_RETURN(job->tokenizer_directory, ResolveTokenizer(spec.tokenizer(), assignment));
   if (job->kind != TrainKind::kPretrain) {
     TY_ASSIGN_OR_RETURN(job->chat_template, ParseTemplate(spec.chat_template()));
   }
@@ -65,6 +64,8 @@ absl::Status ParseCommon(const Spec& spec, const task::Assignment& assignment, T
   if (spec.has_init_from()) {
     TY_ASSIGN_OR_RETURN(job->init_from, ResolveFile(spec.init_from(), "init_from", assignment));
   }
+  TY_ASSIGN_OR_RETURN(job->tokenizer_directory, ResolveTokenizer(spec.data().tokenizer(),
+                                                                 spec.init_from(), assignment));
   return absl::OkStatus();
 }
 
@@ -128,7 +129,7 @@ absl::StatusOr<WorkerJob> ParseTokenize(const v1::TokenizeSpec& spec,
   TY_ASSIGN_OR_RETURN(job.sources, ParseSources(spec.data().train(), assignment));
   for (data::SourceSpec& source : job.sources) source.max_bad_rows = spec.data().max_bad_rows();
   TY_ASSIGN_OR_RETURN(job.tokenizer_directory,
-                      ResolveTokenizer(spec.data().tokenizer(), assignment));
+                      ResolveTokenizer(spec.data().tokenizer(), {}, assignment));
   if (spec.shard_tokens() > 0) job.shard_tokens = spec.shard_tokens();
   return job;
 }

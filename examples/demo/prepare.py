@@ -118,6 +118,12 @@ def as_continuation(row):
             "response": " " + " ".join(words[first:])}
 
 
+def with_shuffled_scores(rows):
+    """The same rows, every score that of another row: a control (controls.yaml)."""
+    shuffled = sorted(rows, key=lambda row: fnv1a64("shuffle:" + row["prompt"] + row["response"]))
+    return [{**row, "score": other["score"]} for row, other in zip(rows, shuffled)]
+
+
 def write(path, rows):
     with path.open("w", encoding="utf-8") as out:
         for row in rows:
@@ -148,9 +154,11 @@ def main():
     for split in ("train", "valid", "test"):
         reviews = [r for r in snippets
                    if r["split"] == split and r["domain"] in ("film", "product")]
-        write(out / f"reviews-{split}.jsonl",
-              ({**as_continuation(r), "score": r["rating"], "group": r["domain"]}
-               for r in reviews))
+        rows = [{**as_continuation(r), "score": r["rating"], "group": r["domain"]}
+                for r in reviews]
+        write(out / f"reviews-{split}.jsonl", rows)
+        if split == "train":
+            write(out / "reviews-train-shuffled.jsonl", with_shuffled_scores(rows))
     for name in ("en-sentiment.xml", "polarity-lee1.csv"):
         (out / name).write_bytes((raw / name).read_bytes())
 

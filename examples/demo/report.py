@@ -72,6 +72,11 @@ def gate_rows(gates):
                f"<td class=n>{escape(gate['bound'])}<td>{mark}")
 
 
+def gate_table(gates):
+    return ("<div class=wide><table><tr><th>measure<th>value<th>95 % interval<th>gate<th>"
+            f"{''.join(gate_rows(gates))}</table></div>")
+
+
 def sample_rows(samples):
     for sample in samples:
         yield (f"<tr><td>{escape(sample['prompt'])}<td>{escape(sample['before'])}"
@@ -94,6 +99,9 @@ def render(results):
                      for i, c in enumerate(results["charts"]))
     seconds = "".join(f"<tr><td>{escape(name)}<td class=n>{value:.0f} s"
                       for name, value in results["seconds"].items())
+    controls = ""
+    if results["controls"]:
+        controls = f"<h2>Controls</h2>{gate_table(results['controls'])}"
     return f"""<!doctype html>
 <html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
 <title>Trainyard demo</title><style>{STYLE}</style>
@@ -103,8 +111,8 @@ def render(results):
 <div class=verdict>{held} of {len(results['gates'])} gates hold:
 <span class={'ok' if passed else 'no'}>{'passed' if passed else 'failed'}</span></div>
 <h2>Gates</h2>
-<div class=wide><table><tr><th>measure<th>value<th>95 % interval<th>gate<th>
-{''.join(gate_rows(results['gates']))}</table></div>
+{gate_table(results['gates'])}
+{controls}
 <h2>Curves</h2><div class=charts>{charts}</div>
 <h2>Before and after</h2>
 <p class=soft>The same test prompts, sampling settings and random numbers, before and after PPO. The

@@ -1,10 +1,11 @@
 """Runs the whole line on real text and judges it: `make demo`.
 
-    python3 examples/demo/run.py --build build/release [--out demo-out] [--seed N]
+    python3 examples/demo/run.py --build build/release [--out demo-out] [--seed N] [--controls]
 
 Starts a cluster with `trainyard up`, submits pipeline.yaml through the CLI, shows its progress,
 then gathers metrics and results into a table of gates and OUT/report.html. Exit code 0 only if
-every gate holds. Ctrl-C stops everything.
+every gate holds. Ctrl-C stops everything. --controls then also trains against the reward's sign and
+by shuffled ratings, which must not raise what the demo raises.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import time
 
+import controls
 import report
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -45,8 +47,9 @@ class Cluster:
                 return line.split()[1]
         raise SystemExit(f"trainyard up ended early: see {self.log.name}")
 
-    def run(self, *arguments):
-        return subprocess.run([self.cli, "--coordinator", self.address, *arguments])
+    def run(self, *arguments, stdout=None):
+        return subprocess.run([self.cli, "--coordinator", self.address, *arguments],
+                              stdout=stdout, check=False)
 
     def json(self, *arguments):
         done = subprocess.run([self.cli, "--coordinator", self.address, *arguments, "-o", "json"],
@@ -133,17 +136,25 @@ def stage_seconds(pipeline):
             for job in pipeline["jobs"]}
 
 
+def export_report(cluster, job, directory):
+    """An eval job's report."""
+    shutil.rmtree(directory, ignore_errors=True)
+    if cluster.run("export", f"{job}/report", str(directory), "--root",
+                   f"runs={cluster.runs}", stdout=subprocess.DEVNULL).returncode != 0:
+        raise SystemExit(f"the report of {job} could not be exported")
+    return json.loads((directory / "report.json").read_text(encoding="utf-8"))
+
+
+def stage_jobs(pipeline):
+    return {job["stage"]: job["id"] for job in pipeline["jobs"]}
+
+
 def gather(cluster, pipeline_id, out, started):
     pipeline = cluster.json("get", pipeline_id)
-    jobs = {job["stage"]: job["id"] for job in pipeline["jobs"]}
+    jobs = stage_jobs(pipeline)
     metrics = {stage: cluster.json("metrics", jobs[stage]).get("points", [])
                for stage in ("pretrain", "sft", "reward", "ppo")}
-    exported = out / "verdict"
-    shutil.rmtree(exported, ignore_errors=True)
-    if cluster.run("export", f"{jobs['verdict']}/report", str(exported),
-                   "--root", f"runs={cluster.runs}").returncode != 0:
-        raise SystemExit("the verdict's report could not be exported")
-    verdict = json.loads((exported / "report.json").read_text())
+    verdict = export_report(cluster, jobs["verdict"], out / "verdict")
     samples = [{"prompt": s["prompt"].removeprefix("continue: "), "before": s["answers"]["sft"],
                 "after": s["answers"]["ppo"]} for s in verdict["samples"][:SAMPLES_SHOWN]]
     return {
@@ -151,17 +162,26 @@ def gather(cluster, pipeline_id, out, started):
                     f"({platform.machine()}); {time.monotonic() - started:.0f} s after the build",
         "gates": training_gates(metrics) + verdict_gates(verdict),
         "charts": charts(metrics), "samples": samples, "seconds": stage_seconds(pipeline),
+        "controls": [],
     }
 
 
-def print_table(results):
-    width = max(len(g["name"]) for g in results["gates"])
+def run_controls(cluster, out):
+    """The control table's rows."""
+    pipeline_id = follow(cluster, cluster.json("submit", str(controls.PIPELINE))["id"])
+    jobs = stage_jobs(cluster.json("get", pipeline_id))
+    report_of_controls = export_report(cluster, jobs["judgement"], out / "controls")
+    demo = json.loads((out / "verdict" / "report.json").read_text(encoding="utf-8"))
+    return controls.gates(report_of_controls, demo, gate)
+
+
+def print_table(gates):
+    width = max(len(g["name"]) for g in gates)
     print(f"\n{'measure':{width}}  {'value':>9}  {'95 % interval':>18}  gate")
-    for g in results["gates"]:
+    for g in gates:
         interval = "" if g["low"] is None else f"[{g['low']:.3f}, {g['high']:.3f}]"
         print(f"{g['name']:{width}}  {g['value']:9.3f}  {interval:>18}  "
               f"{'holds' if g['ok'] else 'FAILS'}: {g['bound']}")
-    print("\n" + "  ".join(f"{name} {s:.0f} s" for name, s in results["seconds"].items()))
 
 
 def prepare(out):
@@ -186,13 +206,18 @@ def run_pipeline(cluster, arguments):
             if stage in ("reference", "verdict"):
                 kind = "generate" if stage == "reference" else "eval"
                 overrides += ["--set", f"stages[{index}].{kind}.sampling.seed={arguments.seed}"]
-    pipeline = cluster.json("submit", str(HERE / "pipeline.yaml"), *overrides)
-    cluster.run("watch", pipeline["id"])
-    code = cluster.run("wait", pipeline["id"]).returncode
-    if code != 0:
-        cluster.run("describe", pipeline["id"])
-        raise SystemExit(f"the pipeline did not succeed (exit code {code})")
-    return pipeline["id"]
+    return follow(cluster, cluster.json("submit", str(HERE / "pipeline.yaml"), *overrides)["id"])
+
+
+def follow(cluster, pipeline_id):
+    """Shows its progress; returns the id when it succeeded."""
+    code = cluster.run("watch", pipeline_id).returncode
+    if code == 0:
+        return pipeline_id
+    for job in cluster.json("get", pipeline_id)["jobs"]:
+        if job["state"] == "failed":
+            cluster.run("describe", job["id"])
+    raise SystemExit(f"the pipeline did not succeed (exit code {code})")
 
 
 def main():
@@ -200,6 +225,8 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "demo-out")
     parser.add_argument("--seed", type=int, help="seed of every stage (default: the pipeline's)")
+    parser.add_argument("--controls", action="store_true",
+                        help="then the controls: reward's sign flipped, ratings shuffled")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
@@ -208,6 +235,8 @@ def main():
     try:
         pipeline = run_pipeline(cluster, arguments)
         results = gather(cluster, pipeline, arguments.out, started)
+        if arguments.controls:
+            results["controls"] = run_controls(cluster, arguments.out)
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
@@ -215,8 +244,11 @@ def main():
         cluster.stop()
     (arguments.out / "results.json").write_text(json.dumps(results, indent=1))
     (arguments.out / "report.html").write_text(report.render(results), encoding="utf-8")
-    print_table(results)
-    failed = [g["name"] for g in results["gates"] if not g["ok"]]
+    print_table(results["gates"])
+    print("\n" + "  ".join(f"{name} {s:.0f} s" for name, s in results["seconds"].items()))
+    if results["controls"]:
+        print_table(results["controls"])
+    failed = [g["name"] for g in results["gates"] + results["controls"] if not g["ok"]]
     print(f"\nreport: {arguments.out / 'report.html'}")
     print(f"failed: {', '.join(failed)}" if failed else "every gate holds")
     return 1 if failed else 0

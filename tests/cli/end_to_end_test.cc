@@ -196,11 +196,49 @@ TEST_F(EndToEndTest, WrongInputNamesFileLineAndWhatToDo) {
   EXPECT_EQ(Run({"nonsense"}).code, 2);
 }
 
-TEST_F(EndToEndTest, MoreThanThereIsIsExplained) {
+TEST_F(EndToEndTest, MoreThanThereIsIsRefusedAtOnceWhereNoOtherMachineWillCome) {
   const std::string path =
       Spec("wide", "name: wide\nroles: [{name: trainer, count: 40}]\nfake: {steps: 1}\n");
-  ASSERT_EQ(Run({"submit", path}).code, 0);
-  EXPECT_THAT(Run({"describe", "wide"}).output, HasSubstr("reason:"));
+  const Ran refused = Run({"submit", path});
+  EXPECT_EQ(refused.code, 5);
+  EXPECT_THAT(refused.output, HasSubstr("job 'wide' can not start on this cluster"));
+  EXPECT_THAT(Run({"list"}).output, HasSubstr("no jobs"));
+}
+
+TEST_F(EndToEndTest, EveryVerbSpeaksJson) {
+  ASSERT_EQ(Run({"submit", "examples/specs/fake.yaml", "--set", "fake.step_seconds=0"}).code, 0);
+  ASSERT_EQ(Run({"wait", "fake"}).code, 0);
+  const std::vector<std::vector<std::string>> verbs = {
+      {"list"},           {"nodes"},          {"events"},           {"artifacts"},
+      {"context"},        {"get", "fake"},    {"describe", "fake"}, {"wait", "fake"},
+      {"metrics", "fake"}, {"cancel", "fake"}, {"cordon", "local"},  {"watch", "fake"}};
+  for (std::vector<std::string> verb : verbs) {
+    verb.insert(verb.end(), {"-o", "json"});
+    const Ran ran = Run(verb);
+    EXPECT_TRUE(ParseJson(ran.output, "output").ok()) << verb[0] << ": " << ran.output;
+  }
+  const Ran logs = Run({"logs", "fake", "-o", "json"});
+  for (absl::string_view line : absl::StrSplit(logs.output, '\n', absl::SkipEmpty())) {
+    EXPECT_TRUE(ParseJson(line, "line").ok()) << line;
+  }
+}
+
+TEST_F(EndToEndTest, WhatIsAskedForAndDoesNotExistIsNamed) {
+  const Ran verb = Run({"submt", "x.yaml"});
+  EXPECT_EQ(verb.code, 2);
+  EXPECT_THAT(verb.output, HasSubstr("did you mean \"submit\"?"));
+  const Ran directory = Run({"submit", "examples"});
+  EXPECT_EQ(directory.code, 2);
+  EXPECT_THAT(directory.output, HasSubstr("examples: is a directory"));
+  ASSERT_EQ(Run({"submit", "examples/specs/fake.yaml", "--set", "fake.step_seconds=0"}).code, 0);
+  ASSERT_EQ(Run({"wait", "fake"}).code, 0);
+  const Ran task = Run({"logs", "fake", "--task", "rollout/3"});
+  EXPECT_EQ(task.code, 4);
+  EXPECT_THAT(task.output, HasSubstr("has no task \"rollout/3\" (tasks: trainer/0)"));
+  const Ran attempt = Run({"logs", "fake", "--attempt", "7"});
+  EXPECT_EQ(attempt.code, 4);
+  EXPECT_THAT(attempt.output, HasSubstr("has no attempt 7 (its last one: 1)"));
+  EXPECT_THAT(Run({"cordon", "nowhere"}).output, HasSubstr("trainyard nodes shows"));
 }
 
 TEST_F(EndToEndTest, ASecondClusterInTheDirectoryIsRefused) {

@@ -15,6 +15,7 @@ namespace {
 TEST(ExampleSpecsTest, EachIsValid) {
   std::set<std::string> kinds;
   for (const auto& entry : std::filesystem::directory_iterator("examples/specs")) {
+    if (entry.path().extension() != ".yaml") continue;
     const auto spec = ReadSpecFile(entry.path().string(), {});
     ASSERT_TRUE(spec.ok()) << spec.status();
     const bool is_job = std::holds_alternative<v1::JobSpec>(*spec);
@@ -31,11 +32,13 @@ TEST(ExampleSpecsTest, EachIsValid) {
                                      "reward_model", "sft", "tokenize", "tokenizer"));
 }
 
-TEST(ExampleSpecsTest, TheDemoIsValid) {
-  const auto spec = ReadSpecFile("examples/demo/pipeline.yaml", {"stages[1].seed=2"});
-  ASSERT_TRUE(spec.ok()) << spec.status();
-  for (const auto& violation : coordinator::ValidatePipeline(std::get<v1::PipelineSpec>(*spec))) {
-    ADD_FAILURE() << violation.field << " " << violation.message;
+TEST(ExampleSpecsTest, TheDemoAndItsControlsAreValid) {
+  for (const char* file : {"examples/demo/pipeline.yaml", "examples/demo/controls.yaml"}) {
+    const auto spec = ReadSpecFile(file, {"stages[1].seed=2"});
+    ASSERT_TRUE(spec.ok()) << spec.status();
+    for (const auto& violation : coordinator::ValidatePipeline(std::get<v1::PipelineSpec>(*spec))) {
+      ADD_FAILURE() << file << ": " << violation.field << " " << violation.message;
+    }
   }
 }
 

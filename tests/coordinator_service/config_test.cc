@@ -20,12 +20,13 @@ Config Good() {
 TEST(ConfigTest, AFileSetsWhatItNames) {
   testing::TempDir dir;
   const std::string path = dir.File("c.yaml");
-  ASSERT_TRUE(WriteFileAtomically(path, "state_dir: /s\nlease_seconds: 7.5\nhttp: ''\n").ok());
+  ASSERT_TRUE(WriteFileAtomically(path, "state_dir: /s\nlease_seconds: 7.5\nhttp: ''\nrefuse_unplaceable: true\n").ok());
   Config config;
   ASSERT_TRUE(ReadConfigFile(path, &config).ok());
   EXPECT_EQ(config.state_dir, "/s");
   EXPECT_EQ(config.lease_seconds, 7.5);
   EXPECT_EQ(config.http, "");
+  EXPECT_TRUE(config.refuse_unplaceable);
 }
 
 TEST(ConfigTest, AnUnknownFieldNamesFileLineAndNearest) {

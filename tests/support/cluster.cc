@@ -57,6 +57,7 @@ v1::JobSpec FakeJob(const std::string& name, int steps, absl::Duration step_time
 Cluster::Cluster(const ClusterOptions& options)
     : options_(options),
       runs_dir_(options.runs_dir.empty() ? dir_.File("runs") : options.runs_dir),
+      state_dir_(options.state_dir.empty() ? dir_.File("state") : options.state_dir),
       address_(absl::StrCat("127.0.0.1:", FreePort())),
       jobs_(v1::JobService::NewStub(rpc::OpenChannel(address_))),
       nodes_(v1::ClusterService::NewStub(rpc::OpenChannel(address_))),
@@ -77,10 +78,13 @@ absl::Status Cluster::WriteFiles() {
     TY_RETURN_IF_ERROR(
         WriteFileAtomically(absl::StrCat(root, "/", kClusterIdFile), "test-cluster"));
   }
-  TY_RETURN_IF_ERROR(MakeDirectories(dir_.File("state")));
+  TY_RETURN_IF_ERROR(MakeDirectories(state_dir_));
   for (int i = 0; i < options_.agents; ++i) {
+    const bool elsewhere = i == 0 && !options_.work_dir.empty();
+    const std::string work_dir =
+        elsewhere ? options_.work_dir : dir_.File(absl::StrCat("work-", i));
     const std::string yaml = absl::StrCat(
-        "node: node-", i, "\ncoordinator: ", address_, "\nwork_dir: ", dir_.File("work-"), i,
+        "node: node-", i, "\ncoordinator: ", address_, "\nwork_dir: ", work_dir,
         "\nroots: {data: ", dir_.File("data"), ", runs: ", runs_dir_, "}\ncpu_milli: ",
         options_.cpu_milli, "\nmemory_bytes: ", options_.memory_bytes,
         "\ngpus: false\ndrain_seconds: ", options_.drain_seconds, "\n");
@@ -96,7 +100,7 @@ absl::Status Cluster::StartCoordinator() {
       coordinator_,
       Process::Start(
           {.binary = "trainyard-coordinator",
-           .args = {"--state-dir", dir_.File("state"), "--listen", address_, "--http", "",
+           .args = {"--state-dir", state_dir_, "--listen", address_, "--http", "",
                     "--lease-seconds", absl::StrCat(options_.lease_seconds),
                     "--heartbeat-seconds", absl::StrCat(options_.heartbeat_seconds),
                     "--orphan-timeout-seconds", absl::StrCat(options_.orphan_timeout_seconds)},

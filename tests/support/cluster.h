@@ -28,6 +28,9 @@ struct ClusterOptions {
   double drain_seconds = 20;
   // Directory of the root "runs"; empty = below the cluster's own. Root "data" is always its own.
   std::string runs_dir;
+  // Of the coordinator's state, and of agent 0's running tasks; empty = below the cluster's own.
+  std::string state_dir;
+  std::string work_dir;
 };
 
 // One thread. Everything is killed, reaped and removed with the object. Programs keep their ports
@@ -78,6 +81,7 @@ class Cluster {
   const ClusterOptions options_;
   TempDir dir_;
   std::string runs_dir_;
+  const std::string state_dir_;
   std::string address_;
   std::unique_ptr<v1::JobService::Stub> jobs_;
   std::unique_ptr<v1::ClusterService::Stub> nodes_;

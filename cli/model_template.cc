@@ -1,0 +1,54 @@
+#include "cli/model_template.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/atomic_file.h"
+#include "base/status.h"
+#include "checkpoint/manifest.h"
+#include "cli/artifact_copy.h"
+#include "tokenizer/chat_template.h"
+
+namespace trainyard::cli {
+
+absl::StatusOr<std::optional<v1::ChatTemplate>> RecordedTemplate(const std::string& directory) {
+  const std::string path = absl::StrCat(directory, "/", checkpoint::kManifestFile);
+  const auto text = ReadFile(path);
+  if (absl::IsNotFound(text.status())) return std::nullopt;
+  TY_RETURN_IF_ERROR(text.status());
+  TY_ASSIGN_OR_RETURN(const checkpoint::Manifest manifest, checkpoint::ParseManifest(*text, path));
+  const auto section = manifest.sections.find("chat_template");
+  if (section == manifest.sections.end()) return std::nullopt;
+  TY_ASSIGN_OR_RETURN(const tokenizer::ChatTemplateSpec spec,
+                      tokenizer::ParseChatTemplate(*section, path));
+  v1::ChatTemplate wire;
+  wire.set_name("custom");
+  wire.set_end_of_turn(spec.end_of_turn);
+  for (const auto& [role, format] : spec.roles) {
+    v1::RoleTemplate* const added = wire.add_roles();
+    added->set_role(role);
+    added->set_prefix(format.prefix);
+    added->set_suffix(format.suffix);
+  }
+  return wire;
+}
+
+absl::StatusOr<std::optional<v1::ChatTemplate>> ChooseTemplate(const std::string& flag,
+                                                               const std::string& model,
+                                                               const Roots& roots,
+                                                               Client& client) {
+  if (flag == "none") return std::nullopt;
+  if (!flag.empty()) {
+    v1::ChatTemplate named;
+    named.set_name(flag);
+    return named;
+  }
+  std::string uri = model;
+  if (!absl::StrContains(model, "://")) {
+    TY_ASSIGN_OR_RETURN(const v1::Artifact artifact, FindArtifact(client, model));
+    uri = artifact.uri();
+  }
+  TY_ASSIGN_OR_RETURN(const std::string directory, roots.ResolveExisting(uri));
+  return RecordedTemplate(directory);
+}
+
+}  // namespace trainyard::cli
