@@ -17,8 +17,8 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "checkpoint/manifest.h"
+#include "checkpoint/manifest_files.h"
 #include "checkpoint/safetensors.h"
-#include "checkpoint/store.h"
 #include "trainyard/v1/task.pb.h"
 
 namespace trainyard::agent {
@@ -95,30 +95,13 @@ absl::Status CheckFile(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status CheckManifest(const std::string& directory, const std::string& manifest_sha256) {
-  TY_ASSIGN_OR_RETURN(const checkpoint::Manifest manifest,
-                      checkpoint::ReadManifest({directory, manifest_sha256}));
-  for (const checkpoint::FileRecord& record : manifest.files) {
-    const std::string path = absl::StrCat(directory, "/", record.path);
-    std::error_code error;
-    const auto size = fs::file_size(path, error);
-    if (error) return ErrnoStatus(error.value(), path);
-    if (static_cast<int64_t>(size) != static_cast<int64_t>(record.size_bytes)) {
-      return absl::DataLossError(absl::StrCat(path, ": ", size, " bytes, its manifest says ",
-                                              record.size_bytes, "; it was changed or cut"));
-    }
-    TY_RETURN_IF_ERROR(CheckFile(path));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status CheckInput(const Input& input, const Roots& roots) {
   TY_ASSIGN_OR_RETURN(const std::string path, roots.ResolveExisting(input.uri));
   std::error_code error;
   if (!fs::is_directory(path, error)) return CheckFile(path);
   const bool has_manifest = fs::exists(absl::StrCat(path, "/", checkpoint::kManifestFile), error);
   if (has_manifest || !input.manifest_sha256.empty()) {
-    return CheckManifest(path, input.manifest_sha256);
+    return checkpoint::VerifyFiles(path, input.manifest_sha256);
   }
   for (const fs::directory_entry& entry : fs::directory_iterator(path, error)) {
     if (entry.is_regular_file(error)) TY_RETURN_IF_ERROR(CheckFile(entry.path().string()));

@@ -15,9 +15,9 @@ namespace trainyard::agent {
 inline constexpr int64_t kLeastFreeBytes = int64_t{64} << 20;
 
 // Reads files, blocks. Every file the spec names must exist beneath its root; a manifest must have
-// the digest that was recorded for it, and its files their sizes; headers of safetensors files and
-// the first line of JSONL files must parse. A problem is kUserError, or kDiskFull, and names the
-// path; several are told at once.
+// the digest that was recorded for it, and its files their sizes and checksums (they are read
+// whole); headers of safetensors files and the first line of JSONL files must parse. A problem is
+// kUserError, or kDiskFull, and names the path; several are told at once.
 PreflightReport Preflight(const PreflightOrder& order, const Roots& roots);
 
 }  // namespace trainyard::agent

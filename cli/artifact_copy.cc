@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -12,9 +11,9 @@
 #include "base/atomic_file.h"
 #include "base/checksum.h"
 #include "base/ids.h"
-#include "base/json.h"
 #include "base/status.h"
 #include "checkpoint/manifest.h"
+#include "checkpoint/manifest_files.h"
 
 namespace trainyard::cli {
 namespace {
@@ -38,33 +37,6 @@ absl::Status CopyFile(const std::string& from, const std::string& to,
                      "); run the job that wrote it again"));
   }
   return absl::OkStatus();
-}
-
-// What token shards' own manifest (data/token_shards.h) says of its files.
-absl::StatusOr<std::vector<checkpoint::FileRecord>> ShardFiles(const std::string& text,
-                                                               const std::string& path) {
-  TY_ASSIGN_OR_RETURN(const Json manifest, ParseJson(text, path));
-  std::vector<checkpoint::FileRecord> files;
-  for (const Json& shard : manifest.value("shards", Json::array())) {
-    const std::string name = shard.value("name", "");
-    for (const char* part : {"tokens", "offsets"}) {
-      checkpoint::FileRecord& file = files.emplace_back();
-      file.path = absl::StrCat(name, ".", part);
-      file.xxh3 = shard.value(absl::StrCat(part, "_xxh3"), "");
-      std::error_code error;
-      file.size_bytes = fs::file_size(fs::path(path).replace_filename(file.path), error);
-      if (error) return ErrnoStatus(error.value(), absl::StrCat(path, " names ", file.path));
-    }
-  }
-  return files;
-}
-
-absl::StatusOr<std::vector<checkpoint::FileRecord>> FilesOf(const v1::Artifact& artifact,
-                                                            const std::string& text,
-                                                            const std::string& path) {
-  if (artifact.type() == "token_shards") return ShardFiles(text, path);
-  TY_ASSIGN_OR_RETURN(checkpoint::Manifest manifest, checkpoint::ParseManifest(text, path));
-  return std::move(manifest.files);
 }
 
 // Into a directory beside the destination, which becomes it when everything is there.
@@ -150,7 +122,7 @@ absl::Status CopyArtifact(const v1::Artifact& artifact, const Roots& roots,
         manifest_path, ": is not the manifest that was committed (sha256 ",
         checkpoint::ManifestDigest(text), ", recorded ", artifact.manifest_sha256(), ")"));
   }
-  TY_ASSIGN_OR_RETURN(const auto files, FilesOf(artifact, text, manifest_path));
+  TY_ASSIGN_OR_RETURN(const auto files, checkpoint::ManifestFiles(text, manifest_path));
   const std::string partial = absl::StrCat(destination, ".", RandomId("partial"));
   absl::Status status = CopyInto(source, files, text, partial);
   if (status.ok()) {

@@ -109,6 +109,8 @@ TEST_F(PreflightTest, AnArtifactMustHaveTheDigestThatWasRecorded) {
   artifact.set_manifest_sha256(std::string(64, '0'));
   EXPECT_THAT(Problem(), HasSubstr("model"));
   artifact.set_manifest_sha256(*digest);
+  Write("model/state.bin", "12346");
+  EXPECT_THAT(Problem(), HasSubstr("state.bin: its checksum is "));
   std::filesystem::resize_file(directory + "/state.bin", 4);
   EXPECT_THAT(Problem(), HasSubstr("state.bin: 4 bytes, its manifest says 5"));
 }

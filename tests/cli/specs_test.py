@@ -109,6 +109,11 @@ class SpecsTest(unittest.TestCase):
             self.assertEqual((target / "manifest.json").read_bytes(),
                              (self.directory_of(uri) / "manifest.json").read_bytes(), reference)
 
+    def test_token_shards_train_a_model(self):
+        self.ok("submit", "examples/specs/pretrain.yaml", "--watch", "--set", "name=from-shards",
+                "--set", "pretrain.data.train[0].file=jobs/tokenize/tokens", "--set",
+                "pretrain.data.train[0].format=shards", "--set", "pretrain.loop.steps=4")
+
     def test_sizes_that_do_not_fit_are_refused_at_once(self):
         spec = pathlib.Path("examples/specs/pretrain.yaml")
         refused = self.up.run("submit", str(spec), "--set", "roles.trainer.count=40")
