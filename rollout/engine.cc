@@ -12,8 +12,9 @@ namespace {
 
 constexpr int kLogitRows = 64;  // rows whose logits are in memory at once
 
-const kernels::Fp32Kernels& ChooseKernels(const EngineOptions& options) {
-  return options.kernels != nullptr ? *options.kernels : kernels::BestFp32Kernels();
+KernelChoice ChooseKernels(const EngineOptions& options) {
+  return {options.kernels != nullptr ? *options.kernels : kernels::BestFp32Kernels(),
+          options.bf16_kernels != nullptr ? *options.bf16_kernels : kernels::BestBf16Kernels()};
 }
 
 bool Contains(absl::Span<const int32_t> ids, int32_t id) {
@@ -64,7 +65,7 @@ Engine::Engine(std::shared_ptr<const PackedModel> model, EngineOptions options, 
       pool_(blocks),
       runner_(model_->config, blocks, kernels_, threads_) {
   const int vocabulary = static_cast<int>(model_->config.vocab_size);
-  for (int i = 0; i < options_.threads; ++i) samplers_.emplace_back(kernels_, vocabulary);
+  for (int i = 0; i < options_.threads; ++i) samplers_.emplace_back(kernels_.fp32, vocabulary);
 }
 
 absl::Status Engine::CheckRoom(uint64_t ticket, int samples) const {
@@ -189,8 +190,9 @@ int Engine::AbortAll(const absl::Status& why) {
 }
 
 absl::Status Engine::Swap(std::shared_ptr<const PackedModel> model) {
-  if (!SameShape(model->config, model_->config)) {
-    return absl::InvalidArgumentError("the new weights have another model configuration");
+  if (!SameShape(model->config, model_->config) || model->products != model_->products) {
+    return absl::InvalidArgumentError(
+        "the new weights have another model configuration or compute type");
   }
   int finishing = 0;
   for (const auto& sequence : sequences_) finishing += sequence->model != model_;

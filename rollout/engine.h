@@ -34,7 +34,9 @@ struct EngineOptions {
   ScheduleLimits limits;
   int max_waiting_sequences = 4096;       // beyond: ResourceExhausted
   std::vector<std::string> token_bytes;   // the text of each id; empty: stop strings are refused
-  const kernels::Fp32Kernels* kernels = nullptr;  // null: the fastest here
+  // Null: the fastest here. The bits depend on them.
+  const kernels::Fp32Kernels* kernels = nullptr;
+  const kernels::Bf16Kernels* bf16_kernels = nullptr;  // of models with bf16 products
 };
 
 struct StepResult {
@@ -87,7 +89,7 @@ class Engine {
     return sequences_.empty() && result_.completions.empty() && result_.scores.empty();
   }
   EngineLoad Load() const;
-  absl::string_view kernels_name() const { return kernels_.name; }
+  std::string kernels_name() const { return KernelsName(kernels_, model_->products); }
 
  private:
   // A row of a run whose logits are wanted.
@@ -132,7 +134,7 @@ class Engine {
   void EraseFinished();
 
   const EngineOptions options_;
-  const kernels::Fp32Kernels& kernels_;
+  const KernelChoice kernels_;
   std::shared_ptr<const PackedModel> model_;
   kernels::ThreadPool threads_;
   BlockPool pool_;

@@ -34,6 +34,7 @@ struct Flags {
   std::string log_level = "info";
   int threads = 1;
   int64_t cache_mib = 1024;
+  std::string dtype = "fp32";
 };
 
 absl::StatusOr<RolloutServerOptions> TaskOptions(const task::Assignment& assignment,
@@ -42,6 +43,7 @@ absl::StatusOr<RolloutServerOptions> TaskOptions(const task::Assignment& assignm
   RolloutServerOptions options;
   options.model_directory = job.model_directory;
   options.tokenizer_directory = job.tokenizer_directory;
+  options.bf16 = job.bf16;
   options.listen = assignment.ListenAddress();
   options.advertise = assignment.advertise;
   options.fence = assignment.Fence();
@@ -56,6 +58,7 @@ RolloutServerOptions StandAloneOptions(const Flags& flags) {
   options.tokenizer_directory = flags.tokenizer.empty() ? flags.model : flags.tokenizer;
   options.listen = flags.listen;
   options.threads = flags.threads;
+  options.bf16 = flags.dtype == "bf16";
   options.cache_bytes = flags.cache_mib << 20;
   return options;
 }
@@ -121,6 +124,8 @@ int main(int argc, char** argv) {
   app.add_option("--listen", flags.listen, "Address to serve at by itself");
   app.add_option("--threads", flags.threads, "Compute threads by itself")
       ->check(CLI::Range(1, 256));
+  app.add_option("--dtype", flags.dtype, "Type of the products by itself: fp32 or bf16")
+      ->check(CLI::IsMember({"fp32", "bf16"}));
   app.add_option("--cache-mib", flags.cache_mib, "Memory for keys and values, MiB")
       ->check(CLI::Range(1, 1 << 24));
   app.add_option("--log-level", flags.log_level, "trace, debug, info, warn or error");

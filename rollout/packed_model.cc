@@ -38,13 +38,12 @@ class DirectorySource : public TensorSource {
   absl::flat_hash_map<std::string, TensorView> tensors_;
 };
 
-void WidenBf16(absl::string_view bytes, float* out) {
+void WidenAll(absl::string_view bytes, float* out) {
   const size_t count = bytes.size() / 2;
   for (size_t i = 0; i < count; ++i) {
     uint16_t half;
     std::memcpy(&half, bytes.data() + 2 * i, 2);
-    const uint32_t bits = uint32_t{half} << 16;
-    std::memcpy(out + i, &bits, 4);
+    out[i] = kernels::WidenBf16(half);
   }
 }
 
@@ -65,8 +64,12 @@ float WidenF16(uint16_t half) {
 // Tensors of one source as fp32, checked against the shapes they must have.
 class Reader {
  public:
-  Reader(const TensorSource& source, std::vector<std::string> prefixes)
-      : source_(source), prefixes_(std::move(prefixes)) {}
+  Reader(const TensorSource& source, std::vector<std::string> prefixes,
+         kernels::WeightType products)
+      : source_(source), prefixes_(std::move(prefixes)), products_(products) {}
+
+  // What the weights of products are packed as.
+  kernels::WeightType products() const { return products_; }
 
   // Valid until the next call. The name is tried under each prefix.
   absl::StatusOr<const float*> Read(const std::string& name, absl::Span<const int64_t> shape) {
@@ -114,7 +117,7 @@ class Reader {
         std::memcpy(widened_.data(), view.bytes.data(), view.bytes.size());
         break;
       case DType::kBF16:
-        WidenBf16(view.bytes, widened_.data());
+        WidenAll(view.bytes, widened_.data());
         break;
       case DType::kF16:
         for (int64_t i = 0; i < count; ++i) {
@@ -140,6 +143,7 @@ class Reader {
 
   const TensorSource& source_;
   const std::vector<std::string> prefixes_;
+  const kernels::WeightType products_;
   std::vector<float> widened_;
 };
 
@@ -151,13 +155,15 @@ struct Part {
 
 enum class Layout { kOutIn, kInOut };
 
-// Fills `linear`, whose memory is used again when it has the size already.
+// Fills `linear`, whose memory is used again when it has the size and type already.
 absl::Status PackParts(Reader& reader, Layout layout, int64_t inner, absl::Span<const Part> parts,
                        PackedLinear* linear) {
   int64_t columns = 0;
   for (const Part& part : parts) columns += part.columns;
-  if (linear->matrix.inner() != inner || linear->matrix.columns() != columns) {
-    linear->matrix = kernels::PackedMatrix(static_cast<int>(inner), static_cast<int>(columns));
+  const kernels::PackedMatrix& old = linear->matrix;
+  if (old.inner() != inner || old.columns() != columns || old.type() != reader.products()) {
+    linear->matrix = kernels::PackedMatrix(static_cast<int>(inner), static_cast<int>(columns),
+                                           reader.products());
   }
   int begin = 0;
   for (const Part& part : parts) {
@@ -284,7 +290,7 @@ absl::StatusOr<std::unique_ptr<TensorSource>> OpenModelDirectory(const std::stri
 
 absl::StatusOr<std::shared_ptr<PackedModel>> PackModel(const model::ModelConfig& config,
                                                        const TensorSource& source,
-                                                       std::shared_ptr<PackedModel> into) {
+                                                       PackOptions options) {
   TY_RETURN_IF_ERROR(model::ValidateConfig(config));
   if (config.head != model::Head::kLm) {
     return absl::InvalidArgumentError(
@@ -292,10 +298,12 @@ absl::StatusOr<std::shared_ptr<PackedModel>> PackModel(const model::ModelConfig&
   }
   const bool gpt2 = config.family == model::Family::kGpt2;
   Reader reader(source, gpt2 ? std::vector<std::string>{"transformer.", ""}
-                             : std::vector<std::string>{""});
+                             : std::vector<std::string>{""},
+                options.products);
   std::shared_ptr<PackedModel> packed =
-      into != nullptr ? std::move(into) : std::make_shared<PackedModel>();
+      options.into != nullptr ? std::move(options.into) : std::make_shared<PackedModel>();
   packed->config = config;
+  packed->products = options.products;
   packed->layers.resize(config.layers);
   for (int64_t i = 0; i < config.layers; ++i) {
     const std::string prefix = absl::StrCat(gpt2 ? "h." : "model.layers.", i, ".");

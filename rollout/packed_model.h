@@ -57,6 +57,7 @@ struct PackedLayer {
 
 struct PackedModel {
   model::ModelConfig config;
+  kernels::WeightType products = kernels::WeightType::kF32;
   int64_t version = 0;
   std::string digest;  // of the published version; empty for a directory
   std::vector<float> token_embedding_VD;     // empty when tied: then it is the head's columns
@@ -66,15 +67,21 @@ struct PackedModel {
   PackedLinear lm_head;
 };
 
-// Reads and packs every tensor that `config` has, in fp32 (BF16 and F16 sources are widened).
+struct PackOptions {
+  // bf16: the weights of all products (a tied embedding is one) are rounded to it; norms, biases
+  // and other embeddings stay fp32.
+  kernels::WeightType products = kernels::WeightType::kF32;
+  // A model of the same config and products that nobody else uses: its memory takes the new
+  // weights, which saves the page faults of fresh memory (half of the time of a 124M model).
+  std::shared_ptr<PackedModel> into;
+};
+
+// Reads and packs every tensor that `config` has (BF16 and F16 sources are widened).
 // InvalidArgument names a tensor that is missing, has another shape or an integer type; a
 // scalar head is refused.
-//
-// `into`, when given, is a model of this config that nobody else uses: its memory takes the new
-// weights, which saves the page faults of fresh memory (half of the time of a 124M model).
-absl::StatusOr<std::shared_ptr<PackedModel>> PackModel(
-    const model::ModelConfig& config, const TensorSource& source,
-    std::shared_ptr<PackedModel> into = nullptr);
+absl::StatusOr<std::shared_ptr<PackedModel>> PackModel(const model::ModelConfig& config,
+                                                       const TensorSource& source,
+                                                       PackOptions options = {});
 
 }  // namespace trainyard::rollout
 

@@ -70,7 +70,9 @@ absl::StatusOr<std::unique_ptr<RolloutServer>> RolloutServer::Start(
   for (const std::string& line : parsed.ignored) Log().info("{}: {}", config_path, line);
   TY_ASSIGN_OR_RETURN(TokenizerNames tokenizer, ReadTokenizer(options.tokenizer_directory));
   TY_ASSIGN_OR_RETURN(const auto source, OpenModelDirectory(options.model_directory));
-  TY_ASSIGN_OR_RETURN(std::shared_ptr<PackedModel> packed, PackModel(parsed.config, *source));
+  const auto products = options.bf16 ? kernels::WeightType::kBf16 : kernels::WeightType::kF32;
+  TY_ASSIGN_OR_RETURN(std::shared_ptr<PackedModel> packed,
+                      PackModel(parsed.config, *source, {.products = products}));
   packed->version = options.version;
 
   EngineOptions engine_options;
@@ -80,7 +82,8 @@ absl::StatusOr<std::unique_ptr<RolloutServer>> RolloutServer::Start(
   TY_ASSIGN_OR_RETURN(auto engine, Engine::Create(packed, std::move(engine_options)));
   std::unique_ptr<RolloutServer> server(new RolloutServer());
   server->numerics_id_ =
-      absl::StrCat("cpu/", engine->kernels_name(), "/", kKernelBuild, "/fp32");
+      absl::StrCat("cpu/", engine->kernels_name(), "/", kKernelBuild, "/",
+                   options.bf16 ? "bf16" : "fp32");
 
   RolloutIdentity identity;
   identity.tokenizer_hash = tokenizer.file_sha256;

@@ -26,6 +26,7 @@ struct RolloutServerOptions {
   int threads = 1;
   int64_t cache_bytes = int64_t{1} << 30;
   int64_t version = 0;  // of the directory's weights
+  bool bf16 = false;    // products in bf16, sums in fp32; else all in fp32
 };
 
 // Owned by main.

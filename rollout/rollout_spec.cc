@@ -34,13 +34,20 @@ std::string DirectoryOf(const std::string& path) {
   return file ? path.substr(0, path.rfind('/')) : path;
 }
 
-absl::StatusOr<RolloutJob> Read(const v1::FileRef& model, const v1::FileRef& tokenizer,
-                                const task::Assignment& assignment) {
+// What the kinds of jobs say alike.
+struct ModelFields {
+  v1::FileRef model;
+  v1::FileRef tokenizer;  // not set: the model's
+  v1::Dtype dtype = v1::DTYPE_UNSPECIFIED;
+};
+
+absl::StatusOr<RolloutJob> Read(const ModelFields& fields, const task::Assignment& assignment) {
   RolloutJob job;
-  TY_ASSIGN_OR_RETURN(job.model_directory, Resolve(model, "model", assignment));
+  job.bf16 = fields.dtype == v1::BFLOAT16;
+  TY_ASSIGN_OR_RETURN(job.model_directory, Resolve(fields.model, "model", assignment));
   job.tokenizer_directory = job.model_directory;
-  if (tokenizer.source_case() != v1::FileRef::SOURCE_NOT_SET) {
-    TY_ASSIGN_OR_RETURN(const std::string path, Resolve(tokenizer, "tokenizer", assignment));
+  if (fields.tokenizer.source_case() != v1::FileRef::SOURCE_NOT_SET) {
+    TY_ASSIGN_OR_RETURN(const std::string path, Resolve(fields.tokenizer, "tokenizer", assignment));
     job.tokenizer_directory = DirectoryOf(path);
   }
   return job;
@@ -55,16 +62,19 @@ absl::StatusOr<RolloutJob> ParseRolloutJob(const task::Assignment& assignment) {
   }
   switch (spec.kind_case()) {
     case v1::JobSpec::kPpo:
-      return Read(spec.ppo().policy(), spec.ppo().data().tokenizer(), assignment);
+      return Read({spec.ppo().policy(), spec.ppo().data().tokenizer(), spec.ppo().dtype()},
+                  assignment);
     case v1::JobSpec::kGenerate:
-      return Read(spec.generate().model(), spec.generate().tokenizer(), assignment);
+      return Read({spec.generate().model(), spec.generate().tokenizer(), spec.generate().dtype()},
+                  assignment);
     case v1::JobSpec::kEval: {
       const int models = spec.eval().models_size();
       if (assignment.index < 0 || assignment.index >= models) {
         return absl::InvalidArgumentError(absl::StrCat("rollout task ", assignment.index,
                                                        " has no model: eval.models has ", models));
       }
-      return Read(spec.eval().models(assignment.index).model(), v1::FileRef(), assignment);
+      return Read({spec.eval().models(assignment.index).model(), {}, spec.eval().dtype()},
+                  assignment);
     }
     default:
       return absl::InvalidArgumentError(

@@ -14,6 +14,7 @@ namespace trainyard::rollout {
 struct RolloutJob {
   std::string model_directory;
   std::string tokenizer_directory;
+  bool bf16 = false;  // the spec's dtype: BFLOAT16 computes products in bf16, all others in fp32
 };
 
 // PPO: the starting policy; generate: its model; eval: the model with this task's index.

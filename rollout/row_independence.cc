@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "base/status.h"
-#include "rollout/runner.h"
 
 namespace trainyard::rollout {
 namespace {
@@ -33,7 +32,7 @@ Tokens TestTokens(const model::ModelConfig& config, uint64_t stream) {
 // Tests run one sequence in blocks 2, 0, 4 and another in 1, 5, 3.
 class Trial {
  public:
-  Trial(const PackedModel& model, const kernels::Fp32Kernels& kernels, kernels::ThreadPool& pool)
+  Trial(const PackedModel& model, const KernelChoice& kernels, kernels::ThreadPool& pool)
       : model_(model), runner_(model.config, 6, kernels, pool) {}
 
   // Logits of all of `tokens`, computed `chunk` at a time; each run also has `mates` of another.
@@ -72,7 +71,7 @@ class Trial {
 
 }  // namespace
 
-absl::Status CheckRowIndependence(const PackedModel& model, const kernels::Fp32Kernels& kernels,
+absl::Status CheckRowIndependence(const PackedModel& model, const KernelChoice& kernels,
                                   kernels::ThreadPool& pool) {
   const Tokens tokens = TestTokens(model.config, 0), other = TestTokens(model.config, 1);
   Trial trial(model, kernels, pool);
@@ -85,8 +84,9 @@ absl::Status CheckRowIndependence(const PackedModel& model, const kernels::Fp32K
     if (std::memcmp(whole.data(), part.data(), whole.size() * sizeof(float)) != 0) {
       return absl::InternalError(absl::StrCat(
           "self-test failed: logits of a sequence computed whole and in chunks of ", c.chunk,
-          " beside ", c.mates, " other rows differ in their bits (kernels ", kernels.name, ", ",
-          pool.threads(), " threads); samples would depend on the batch, refusing to serve"));
+          " beside ", c.mates, " other rows differ in their bits (kernels ",
+          KernelsName(kernels, model.products), ", ", pool.threads(),
+          " threads); samples would depend on the batch, refusing to serve"));
     }
   }
   return absl::OkStatus();

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "absl/strings/str_cat.h"
+
 namespace trainyard::rollout {
 namespace {
 
@@ -21,10 +23,16 @@ int64_t BlockFloats(const model::ModelConfig& config) {
   return config.layers * config.kv_heads * HeadFloats(config);
 }
 
-Runner::Runner(const model::ModelConfig& config, int blocks, const kernels::Fp32Kernels& kernels,
+std::string KernelsName(const KernelChoice& kernels, kernels::WeightType products) {
+  if (products == kernels::WeightType::kF32) return kernels.fp32.name;
+  return absl::StrCat(kernels.fp32.name, "+", kernels.bf16.name);
+}
+
+Runner::Runner(const model::ModelConfig& config, int blocks, const KernelChoice& kernels,
                kernels::ThreadPool& pool)
     : config_(config),
-      kernels_(kernels),
+      kernels_(kernels.fp32),
+      product_kernels_{kernels.fp32, kernels.bf16, {}},
       pool_(pool),
       value_stride_(RoundUp(config.head_width, kernels::kLanes)),
       head_floats_(HeadFloats(config)),
@@ -77,7 +85,7 @@ void Runner::Multiply(const float* a, const PackedLinear& linear, int rows, floa
   const kernels::MatrixRows matrix_rows = {a, linear.matrix.inner(), rows, out,
                                            linear.matrix.columns()};
   const float* bias = linear.bias.empty() ? nullptr : linear.bias.data();
-  kernels::Multiply(kernels_, pool_, matrix_rows, linear.matrix, {bias, accumulate});
+  kernels::Multiply(product_kernels_, pool_, matrix_rows, linear.matrix, {bias, accumulate});
 }
 
 void Runner::Embed(const PackedModel& model, const RunRows& rows) {
@@ -200,7 +208,8 @@ void Runner::Mlp(const PackedLayer& layer, int rows) {
     }
   });
   const float* bias = layer.down.bias.empty() ? nullptr : layer.down.bias.data();
-  kernels::Multiply(kernels_, pool_, {up_.data(), stride, rows, hidden_RD_.data(), config_.width},
+  kernels::Multiply(product_kernels_, pool_,
+                    {up_.data(), stride, rows, hidden_RD_.data(), config_.width},
                     layer.down.matrix, {bias, true});
 }
 

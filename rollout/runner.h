@@ -13,15 +13,26 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "kernels/bf16.h"
 #include "kernels/fp32.h"
+#include "kernels/packed_matrix.h"
 #include "kernels/thread_pool.h"
 #include "rollout/block_pool.h"
 #include "rollout/packed_model.h"
 
 namespace trainyard::rollout {
+
+// What computes. The bits depend on it.
+struct KernelChoice {
+  const kernels::Fp32Kernels& fp32 = kernels::BestFp32Kernels();
+  const kernels::Bf16Kernels& bf16 = kernels::BestBf16Kernels();  // of models with bf16 products
+};
+// "avx512", or "avx512+amx-bf16" where products are in bf16.
+std::string KernelsName(const KernelChoice& kernels, kernels::WeightType products);
 
 // The rows of one run. A sequence's rows come in order of position and all tokens before its first
 // row are in the cache.
@@ -39,7 +50,7 @@ int64_t BlockFloats(const model::ModelConfig& config);
 // must outlive it. Every model given to it must have the shape of `config`.
 class Runner {
  public:
-  Runner(const model::ModelConfig& config, int blocks, const kernels::Fp32Kernels& kernels,
+  Runner(const model::ModelConfig& config, int blocks, const KernelChoice& kernels,
          kernels::ThreadPool& pool);
 
   // Computes the rows and writes their keys and values into the cache.
@@ -71,6 +82,7 @@ class Runner {
 
   const model::ModelConfig config_;
   const kernels::Fp32Kernels& kernels_;
+  kernels::ProductKernels product_kernels_;
   kernels::ThreadPool& pool_;
   const int64_t value_stride_;  // E rounded up to 16
   const int64_t head_floats_;   // keys and values of one head in one block

@@ -236,7 +236,7 @@ absl::StatusOr<StagedWeights> WeightsInbox::Stage(const WeightsManifest& manifes
   }
   const absl::Duration verified_at = clock_.Monotonic();
   TY_ASSIGN_OR_RETURN(std::shared_ptr<PackedModel> model,
-                      PackModel(config_, source, TakeRetired()));
+                      PackModel(config_, source, {products_, TakeRetired()}));
   models_.push_back(model);
   model->version = manifest.version;
   model->digest = manifest.digest;

@@ -91,11 +91,13 @@ struct StagedWeights {
 // Turns manifests into packed models. Owned by one thread at a time.
 class WeightsInbox {
  public:
-  // `served` is the model served now; manifests of another configuration are refused. Its memory
+  // `served` is the model served now; manifests of another configuration are refused, products
+  // stay of its type. Its memory
   // takes a later version when nobody uses it any more.
   WeightsInbox(std::shared_ptr<PackedModel> served, std::string tokenizer_hash,
                const Clock& clock)
       : config_(served->config),
+        products_(served->products),
         tokenizer_hash_(std::move(tokenizer_hash)),
         clock_(clock),
         models_({std::move(served)}) {}
@@ -122,6 +124,7 @@ class WeightsInbox {
   std::shared_ptr<PackedModel> TakeRetired();
 
   const model::ModelConfig config_;
+  const kernels::WeightType products_;
   const std::string tokenizer_hash_;
   const Clock& clock_;
   std::vector<std::shared_ptr<PackedModel>> models_;  // in use, and one that may be free

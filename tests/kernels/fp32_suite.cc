@@ -27,7 +27,8 @@ std::vector<float> RunGemm(const Fp32Kernels& table, const Product& p, const std
                            const PackedMatrix& weight, const std::vector<float>& bias) {
   std::vector<float> out(static_cast<size_t>(p.rows) * p.columns, 0.5f);
   ThreadPool pool(1);
-  Multiply(table, pool, {a.data(), p.inner, p.rows, out.data(), p.columns}, weight,
+  ProductKernels kernels{table, BestBf16Kernels(), {}};
+  Multiply(kernels, pool, {a.data(), p.inner, p.rows, out.data(), p.columns}, weight,
            {bias.data(), true});
   return out;
 }

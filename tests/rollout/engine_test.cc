@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <optional>
 
@@ -25,9 +26,14 @@ EngineOptions Options(const ScheduleLimits& limits = {64, 64}, int blocks = 400)
   return options;
 }
 
+struct Tested {
+  model::ModelConfig config;
+  kernels::WeightType products = kernels::WeightType::kF32;
+};
+
 std::unique_ptr<Engine> MakeEngine(const EngineOptions& options = Options(),
-                                   const model::ModelConfig& config = TinyLlama()) {
-  auto engine = Engine::Create(TinyPacked(config, 1), options);
+                                   const Tested& tested = {TinyLlama()}) {
+  auto engine = Engine::Create(TinyPacked(tested.config, 1, 0, tested.products), options);
   EXPECT_TRUE(engine.ok()) << engine.status();
   return *std::move(engine);
 }
@@ -82,7 +88,7 @@ void ExpectSame(const Completion& a, const Completion& b) {
   EXPECT_EQ(a.finish, b.finish);
 }
 
-class EngineFamilies : public testing::TestWithParam<model::ModelConfig> {};
+class EngineFamilies : public testing::TestWithParam<Tested> {};
 
 // Tokens and log-probs to the bit: alone, in a batch, with prompts cut into chunks, on one thread.
 TEST_P(EngineFamilies, ASampleDoesNotDependOnItsCompany) {
@@ -109,7 +115,7 @@ TEST_P(EngineFamilies, ASampleDoesNotDependOnItsCompany) {
 
 TEST_P(EngineFamilies, ASampleThatWasPreemptedIsTheSame) {
   EngineOptions tight = Options();
-  tight.cache_bytes = 10 * BlockFloats(GetParam()) * 4;
+  tight.cache_bytes = 10 * BlockFloats(GetParam().config) * 4;
   const auto engine = MakeEngine(tight, GetParam()), roomy = MakeEngine(Options(), GetParam());
   std::vector<GenerateRequest> requests;
   for (uint64_t i = 0; i < 8; ++i) requests.push_back(Request(i, 10, 80));
@@ -156,8 +162,15 @@ TEST_P(EngineFamilies, ScoresOfGeneratedTokensAreTheBitsTheyWereGeneratedWith) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, EngineFamilies, testing::Values(TinyLlama(), TinyGpt2()),
-                         [](const auto& config) { return config.param.model_type; });
+INSTANTIATE_TEST_SUITE_P(
+    Families, EngineFamilies,
+    testing::Values(Tested{TinyLlama()}, Tested{TinyGpt2()},
+                    Tested{TinyLlama(), kernels::WeightType::kBf16},
+                    Tested{TinyGpt2(), kernels::WeightType::kBf16}),
+    [](const auto& tested) {
+      return tested.param.config.model_type +
+             (tested.param.products == kernels::WeightType::kBf16 ? "_bf16" : "");
+    });
 
 TEST(Engine, EveryKernelServesAndPassesTheSelfTest) {
   for (const kernels::Fp32Kernels* table :
@@ -167,6 +180,49 @@ TEST(Engine, EveryKernelServesAndPassesTheSelfTest) {
     options.kernels = table;
     EXPECT_EQ(RunAll(*MakeEngine(options), {Request(1, 5, 5)}).size(), 1u);
   }
+  for (const kernels::Bf16Kernels* table :
+       {kernels::PlainBf16Kernels(), kernels::Avx2Bf16Kernels(), kernels::Avx512Bf16Kernels(),
+        kernels::AmxBf16Kernels()}) {
+    if (table == nullptr) continue;
+    EngineOptions options = Options();
+    options.bf16_kernels = table;
+    const auto engine = MakeEngine(options, {TinyLlama(), kernels::WeightType::kBf16});
+    EXPECT_THAT(std::string(engine->kernels_name()), testing::EndsWith(table->name));
+    EXPECT_EQ(RunAll(*engine, {Request(1, 5, 5)}).size(), 1u);
+  }
+}
+
+// The same greedy answers, as far as they are the same, with log-probs that differ by roundings.
+TEST(Engine, ProductsInBf16GiveNearlyTheLogprobsOfFp32) {
+  const auto wide = MakeEngine();
+  const auto narrow = MakeEngine(Options(), {TinyLlama(), kernels::WeightType::kBf16});
+  std::vector<GenerateRequest> requests;
+  for (uint64_t i = 0; i < 32; ++i) {
+    requests.push_back(Request(i, 20, 30));
+    requests.back().sampling.temperature = 0;
+  }
+  const auto exact = RunAll(*wide, requests), rounded = RunAll(*narrow, requests);
+  double distance = 0;
+  int same = 0, tokens = 0;
+  for (const auto& [sample, completion] : exact) {
+    const Completion& other = rounded.at(sample);
+    bool agrees = true;
+    for (int i = 0; i < 30; ++i, ++tokens) {
+      agrees = agrees && completion.token_ids[i] == other.token_ids[i];
+      if (!agrees) continue;
+      distance += std::abs(completion.logprobs[i] - other.logprobs[i]);
+      ++same;
+    }
+  }
+  EXPECT_GT(same, tokens * 0.7);
+  EXPECT_LT(distance / same, 2e-2);
+  EXPECT_GT(distance, 0);
+}
+
+TEST(Engine, WeightsOfAnotherComputeTypeAreRefused) {
+  const auto engine = MakeEngine();
+  EXPECT_EQ(engine->Swap(TinyPacked(TinyLlama(), 2, 1, kernels::WeightType::kBf16)).code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST(Engine, EndsAtEndIdsStopStringsAndLengths) {

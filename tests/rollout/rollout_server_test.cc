@@ -21,6 +21,15 @@ TEST_F(RolloutServerTest, WithAFenceOnlyItsJobIsServed) {
   EXPECT_EQ(Generate(Request(1, 1, 3)).status().code(), absl::StatusCode::kPermissionDenied);
 }
 
+TEST_F(RolloutServerTest, TheNumericsIdSaysTheComputeType) {
+  EXPECT_THAT(server_->numerics_id(), ::testing::EndsWith("/fp32"));
+  options_.bf16 = true;
+  Start();
+  EXPECT_THAT(server_->numerics_id(), ::testing::EndsWith("/bf16"));
+  EXPECT_THAT(server_->numerics_id(), HasSubstr("-bf16/"));
+  EXPECT_TRUE(Generate(Request(1, 1, 3)).ok());
+}
+
 TEST(RolloutServer, ADirectoryWithoutAModelIsNamed) {
   const trainyard::testing::TempDir empty;
   RolloutServerOptions options;

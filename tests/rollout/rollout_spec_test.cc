@@ -53,6 +53,19 @@ TEST_F(RolloutSpecTest, AnEvalTaskServesTheModelOfItsIndex) {
   EXPECT_THAT(std::string(Parse(spec).status().message()), HasSubstr("eval.models has 2"));
 }
 
+TEST_F(RolloutSpecTest, OnlyAJobInBfloat16ComputesItsProductsInIt) {
+  v1::JobSpec spec;
+  spec.mutable_ppo()->mutable_policy()->set_artifact("sft/model");
+  EXPECT_FALSE(Parse(spec)->bf16);
+  spec.mutable_ppo()->set_dtype(v1::FLOAT32);
+  EXPECT_FALSE(Parse(spec)->bf16);
+  spec.mutable_ppo()->set_dtype(v1::BFLOAT16);
+  EXPECT_TRUE(Parse(spec)->bf16);
+  spec.mutable_generate()->mutable_model()->set_artifact("sft/model");
+  spec.mutable_generate()->set_dtype(v1::BFLOAT16);
+  EXPECT_TRUE(Parse(spec)->bf16);
+}
+
 TEST_F(RolloutSpecTest, WhatIsMissingIsNamed) {
   v1::JobSpec spec;
   spec.mutable_generate()->mutable_model()->set_artifact("other/model");

@@ -11,15 +11,16 @@ namespace {
 TEST(RowIndependence, HoldsForEveryFamilyOnTwoThreads) {
   kernels::ThreadPool pool(2);
   for (model::ModelConfig config : {TinyLlama(), TinyGpt2()}) {
-    const absl::Status status =
-        CheckRowIndependence(*TinyPacked(config, 1), kernels::BestFp32Kernels(), pool);
-    EXPECT_TRUE(status.ok()) << status;
+    for (const auto products : {kernels::WeightType::kF32, kernels::WeightType::kBf16}) {
+      const absl::Status status =
+          CheckRowIndependence(*TinyPacked(config, 1, 0, products), {}, pool);
+      EXPECT_TRUE(status.ok()) << status;
+    }
   }
   model::ModelConfig relative = TinyLlama();
   relative.qkv_bias = relative.qk_norm = true;
   relative.tied_head = false;
-  EXPECT_TRUE(
-      CheckRowIndependence(*TinyPacked(relative, 1), kernels::BestFp32Kernels(), pool).ok());
+  EXPECT_TRUE(CheckRowIndependence(*TinyPacked(relative, 1), {}, pool).ok());
 }
 
 // A product that adds in another order when it has few rows, as libraries do.
@@ -35,7 +36,7 @@ TEST(RowIndependence, AKernelWhoseRowsDependOnTheirNumberIsCaught) {
   kernels::Fp32Kernels fickle = kernels::BestFp32Kernels();
   fickle.gemm = FickleGemm;
   kernels::ThreadPool pool(1);
-  const absl::Status status = CheckRowIndependence(*TinyPacked(TinyLlama(), 1), fickle, pool);
+  const absl::Status status = CheckRowIndependence(*TinyPacked(TinyLlama(), 1), {fickle}, pool);
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(status.message()), testing::HasSubstr("refusing to serve"));
 }

@@ -28,13 +28,13 @@ class RunnerTest : public testing::Test {
 };
 
 TEST_F(RunnerTest, TheOrderOfBlocksDoesNotMatter) {
-  Runner runner(model_->config, 6, kernels::BestFp32Kernels(), pool_);
+  Runner runner(model_->config, 6, {}, pool_);
   const auto first = LastLogits(runner, {0, 1, 2}, 0, 40);
   EXPECT_EQ(first, LastLogits(runner, {5, 3, 4}, 0, 40));
 }
 
 TEST_F(RunnerTest, ACopiedBlockServesLikeItsOriginal) {
-  Runner runner(model_->config, 6, kernels::BestFp32Kernels(), pool_);
+  Runner runner(model_->config, 6, {}, pool_);
   LastLogits(runner, {0, 1}, 0, 20);
   runner.CopyBlock({1, 4});
   const auto on_copy = LastLogits(runner, {0, 4}, 20, 1);

@@ -106,8 +106,8 @@ absl::StatusOr<TensorView> MemoryWeights::Find(const std::string& name) const {
 }
 
 std::shared_ptr<const PackedModel> TinyPacked(const model::ModelConfig& config, uint64_t seed,
-                                              int64_t version) {
-  auto packed = PackModel(config, MemoryWeights(config, seed));
+                                              int64_t version, kernels::WeightType products) {
+  auto packed = PackModel(config, MemoryWeights(config, seed), {.products = products});
   TY_CHECK(packed.ok());
   (*packed)->version = version;
   return *packed;

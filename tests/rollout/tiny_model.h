@@ -45,7 +45,9 @@ class MemoryWeights : public TensorSource {
 
 // The packed model of MemoryWeights(config, seed).
 std::shared_ptr<const PackedModel> TinyPacked(const model::ModelConfig& config, uint64_t seed,
-                                              int64_t version = 0);
+                                              int64_t version = 0,
+                                              kernels::WeightType products =
+                                                  kernels::WeightType::kF32);
 
 // Writes MemoryWeights(config, seed) as a model directory (config.json, model.safetensors).
 void WriteModelDirectory(const model::ModelConfig& config, uint64_t seed,

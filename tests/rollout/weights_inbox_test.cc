@@ -123,6 +123,18 @@ TEST_F(WeightsInboxTest, OnlyTensorsWithAnotherChecksumAreFetchedAgain) {
   EXPECT_EQ(staged->unchanged_tensors + 1u, second.manifest.tensors.size());
 }
 
+TEST_F(WeightsInboxTest, StagedWeightsKeepTheServedComputeType) {
+  WeightsInbox inbox(*PackModel(TinyLlama(), MemoryWeights(TinyLlama(), 1),
+                                {.products = kernels::WeightType::kBf16}),
+                     "hash", Clock::Real());
+  const Published published = Publish(TinyLlama(), 4, 7);
+  MemoryFetcher fetcher(published, true);
+  const auto staged = inbox.Stage(published.manifest, fetcher, absl::InfiniteFuture());
+  ASSERT_TRUE(staged.ok()) << staged.status();
+  EXPECT_EQ(staged->model->products, kernels::WeightType::kBf16);
+  EXPECT_EQ(staged->model->lm_head.matrix.type(), kernels::WeightType::kBf16);
+}
+
 TEST_F(WeightsInboxTest, MemoryIsUsedAgainOnlyWhenNobodyReadsIt) {
   const Published published = Publish(TinyLlama(), 4, 1);
   MemoryFetcher fetcher(published, true);
