@@ -3,7 +3,8 @@
 PRESET ?= release
 BUILD  := build/$(PRESET)
 
-.PHONY: all help setup-build setup-parity compile build tidy test demo bench soak install clean
+.PHONY: all help setup-build setup-parity setup-trl compile build tidy test demo bench soak \
+        install clean
 
 all: build
 
@@ -20,6 +21,9 @@ setup-build:
 
 setup-parity:
 	@scripts/setup parity
+
+setup-trl:
+	@scripts/setup trl
 
 compile:
 	@[ -e $(BUILD)/build.ninja ] || cmake --preset $(PRESET)
@@ -38,7 +42,7 @@ test: setup-parity
 demo: build
 	@python3 examples/demo/run.py --build $(BUILD)
 
-bench: setup-parity
+bench: setup-trl
 	@$(MAKE) --no-print-directory compile
 	@python3 bench/run.py --build $(BUILD)
 

@@ -1,6 +1,6 @@
 // What a checkpoint costs training. bench_checkpoint_stall [STEPS] [EVERY] [PAIRS]
 //
-// Tokens per second of STEPS steps (200) with a checkpoint every EVERY (50) against none, in turns;
+// Tokens per second of STEPS steps (100) with a checkpoint every EVERY (50) against none, in turns;
 // the longest time that training stood still for one; and the same stall for the state of a model
 // of 124 M parameters (fp32, AdamW: 1.5 GB), whose steps are too slow to time here. One line of
 // JSON each. Targets: ratio >= 0.985, stall <= 0.5 s.
@@ -118,7 +118,7 @@ void BenchLargeState(const std::string& directory) {
 }
 
 int Main(int argc, char** argv) {
-  const int steps = argc > 1 ? std::atoi(argv[1]) : 200;
+  const int steps = argc > 1 ? std::atoi(argv[1]) : 100;
   const int every = argc > 2 ? std::atoi(argv[2]) : 50;
   const int pairs = argc > 3 ? std::atoi(argv[3]) : 3;
   model::SetComputeThreads(2);

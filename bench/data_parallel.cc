@@ -2,7 +2,7 @@
 // worth as much in a rank of its own? bench_data_parallel [demo|recipe] [fp32|bf16] [PAIRS] [STEPS]
 //
 // The arrangements run in turns, each in fresh processes over Gloo; a run's figure is its fastest
-// step. Prints one line of JSON per pair, and one with the median ratio (the target is >= 0.95).
+// step. Prints one line of JSON per pair, and one with the median ratio (the goal is >= 0.95).
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,8 +109,8 @@ int Main(int argc, char** argv) {
   if (argc > 1) workload.model = argv[1];
   if (workload.model == "recipe") workload.context = 64;
   if (argc > 2 && std::string(argv[2]) == "bf16") workload.dtype = at::kBFloat16;
-  const int pairs = argc > 3 ? std::atoi(argv[3]) : 5;
-  const int steps = argc > 4 ? std::atoi(argv[4]) : 6;
+  const int pairs = argc > 3 ? std::atoi(argv[3]) : 3;
+  const int steps = argc > 4 ? std::atoi(argv[4]) : 4;
   std::vector<double> ratios;
   for (int pair = 0; pair < pairs; ++pair) {
     const double one = RunArrangement(workload, {1, 2}, steps);

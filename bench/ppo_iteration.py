@@ -1,12 +1,13 @@
-"""One PPO iteration of real processes beside TRL's.
+"""One PPO iteration of real processes beside TRL's, in turns.
 
-    python3 bench/ppo_iteration.py [--iterations 5]
+    python3 bench/ppo_iteration.py [--iterations 4] [--rounds 2]
 
 64 prompts of 64 tokens, 64 new tokens each, no early stop; policy, reference, critic and reward
 model of the demo size (6 layers, width 256, vocabulary 8,192); one pass of one minibatch; learner,
-rollout and reward task with 2 threads each, taking turns on 2 cores. The peer's figure was measured
-with TRL 1.12.0 (the last with PPO) on 2 cores of the same kind: 12.081 s in the median, fp32, one
-epoch. The first and the last iteration (which writes a checkpoint) are dropped.
+rollout and reward task with 2 threads each, taking turns on 2 cores. A round is a job of ours in
+fp32, an iteration of TRL 1.12.0 (the last with PPO; fp32, one epoch, 2 threads), a job of ours in
+bf16, and another of TRL's. The first and the last iteration of a job (which writes a checkpoint)
+are dropped, and the first of TRL's. `scripts/setup trl` makes .venv-trl.
 """
 
 import argparse
@@ -15,15 +16,15 @@ import os
 import pathlib
 import random
 import re
-import signal
 import statistics
 import subprocess
-import tempfile
-import time
+import sys
 
-TRL_SECONDS = 12.081
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from local_cluster import LocalCluster  # noqa: E402
+
 GOALS = {"FLOAT32": 1.2, "BFLOAT16": 1.5}
-BIN = pathlib.Path(os.environ.get("TRAINYARD_BIN_DIR", "build/release/bin")).resolve()
 
 PREPARE = """
 name: prepare
@@ -95,9 +96,9 @@ ppo:
 """
 
 
-def write_rows(path):
+def write_rows(directory):
     draw = random.Random(1)
-    with open(path, "w") as rows:
+    with open(directory / "rows.jsonl", "w") as rows:
         for _ in range(256):
             # A byte is a token; with the two tags of the template the prompt has 64.
             prompt = "".join(draw.choice("abcdefghijklmnopqrstuvwxyz ") for _ in range(62))
@@ -105,65 +106,59 @@ def write_rows(path):
                                    "text": prompt, "score": draw.randint(0, 5)}) + "\n")
 
 
-class Cluster:
-    def __init__(self, place):
-        self.log = open(place / "up.log", "w")
+class Peer:
+    """bench/ppo_peer.py: an iteration for each line it gets."""
+
+    def __init__(self):
+        environment = dict(os.environ, ONEDNN_MAX_CPU_ISA="AVX512_CORE_BF16", OMP_NUM_THREADS="2")
         self.process = subprocess.Popen(
-            [BIN / "trainyard", "up", "--slots", "8", "--dir", place / "state", "--listen",
-             "127.0.0.1:0", "--root", f"data={place / 'data'}"],
-            stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True)
-        deadline = time.monotonic() + 60
-        self.address = None
-        while self.address is None and time.monotonic() < deadline:
-            found = re.search(r"127\.0\.0\.1:[1-9]\d*", (place / "up.log").read_text())
-            self.address = found and found.group(0)
-            time.sleep(0.05)
+            [ROOT / ".venv-trl" / "bin" / "python", ROOT / "bench" / "ppo_peer.py"], text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
-    def cli(self, *arguments):
-        done = subprocess.run([BIN / "trainyard", "--coordinator", self.address, *arguments],
-                              capture_output=True, text=True, timeout=900)
-        if done.returncode != 0:
-            raise SystemExit(f"{arguments}: {done.stdout}{done.stderr}")
-        return done.stdout
-
-    def run(self, spec, place):
-        (place / "spec.yaml").write_text(spec)
-        name = re.search(r"(job|pipeline)-\w+", self.cli("submit", str(place / "spec.yaml")))
-        self.cli("wait", name.group(0))
-        return name.group(0)
+    def iteration(self):
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())["seconds"]
 
     def stop(self):
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(timeout=60)
-        finally:
-            self.process.kill()
-            self.log.close()
+        self.process.kill()
+        self.process.wait()
+
+
+def run_ours(cluster, prepare, dtype, iterations):
+    """Seconds of the iterations that count."""
+    job = cluster.run(PPO % {"dtype": dtype.lower(), "type": dtype, "prepare": prepare,
+                             "iterations": iterations})
+    logs = cluster.cli("logs", job)
+    seconds = [float(s) for s in re.findall(r"iteration \d+/\d+: .*, ([\d.]+) s", logs)]
+    return seconds[1:-1]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--iterations", type=int, default=5)
+    parser.add_argument("--iterations", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="trainyard-bench-ppo-") as name:
-        place = pathlib.Path(name)
-        (place / "data").mkdir()
-        write_rows(place / "data" / "rows.jsonl")
-        cluster = Cluster(place)
-        try:
-            prepare = f"root://runs/{cluster.run(PREPARE, place)}"
-            for dtype, goal in GOALS.items():
-                job = cluster.run(PPO % {"dtype": dtype.lower(), "type": dtype, "prepare": prepare,
-                                         "iterations": arguments.iterations}, place)
-                logs = cluster.cli("logs", job)
-                seconds = [float(s) for s in re.findall(r"iteration \d+/\d+: .*, ([\d.]+) s", logs)]
-                median = statistics.median(seconds[1:-1])
-                print(json.dumps({"bench": "ppo_iteration", "name": f"PPO iteration, {dtype}",
-                                  "peer_name": "TRL 1.12.0 fp32", "seconds": seconds,
-                                  "median_seconds": median, "peer_seconds": TRL_SECONDS,
-                                  "ratio": TRL_SECONDS / median, "goal": goal}), flush=True)
-        finally:
-            cluster.stop()
+    seconds, ratios, theirs = ({dtype: [] for dtype in GOALS} for _ in range(3))
+    cluster = LocalCluster(os.environ.get("TRAINYARD_BIN_DIR", "build/release/bin"), write_rows)
+    peer = Peer()
+    try:
+        prepare = f"root://runs/{cluster.run(PREPARE)}"
+        peer.iteration()
+        for _ in range(arguments.rounds):
+            for dtype in GOALS:
+                seconds[dtype].append(
+                    statistics.median(run_ours(cluster, prepare, dtype, arguments.iterations)))
+                theirs[dtype].append(peer.iteration())
+                ratios[dtype].append(theirs[dtype][-1] / seconds[dtype][-1])
+    finally:
+        peer.stop()
+        cluster.stop()
+    for dtype, goal in GOALS.items():
+        print(json.dumps({"bench": "ppo_iteration", "name": f"PPO iteration, {dtype}",
+                          "peer_name": "TRL 1.12.0 fp32", "seconds": seconds[dtype],
+                          "peer_seconds": theirs[dtype],
+                          "ratio": statistics.median(ratios[dtype]), "goal": goal}), flush=True)
 
 
 if __name__ == "__main__":

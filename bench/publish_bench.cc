@@ -129,7 +129,7 @@ absl::Status Run(int rounds) {
 }  // namespace trainyard
 
 int main(int argc, char** argv) {
-  const absl::Status status = trainyard::Run(argc > 1 ? std::atoi(argv[1]) : 5);
+  const absl::Status status = trainyard::Run(argc > 1 ? std::atoi(argv[1]) : 9);
   if (!status.ok()) std::cerr << status.ToString() << "\n";
   return status.ok() ? 0 : 1;
 }

@@ -1,11 +1,12 @@
-"""Training steps beside PyTorch eager: python bench/train_step.py BENCH_TRAIN_STEP [threads].
+"""Training steps beside PyTorch eager: python bench/train_step.py --build build/release.
 
 The peer is transformers' Llama with sdpa attention, its own loss, gradient clipping and fused
-AdamW; bf16 is autocast. Same shapes, batch and threads; rounds of both alternate in one run.
-Prints a line of JSON for each case: tokens/s of the fastest step of each round, and the median
-of the rounds' ratios.
+AdamW; bf16 is autocast. Same shapes, batch and threads. Two steps of ours and two of theirs
+alternate until a case has had its time: at least 3 pairs and at most 12. Prints a line of JSON for
+each case: the median tokens/s (of the faster step of two), and the median of the pairs' ratios.
 """
 
+import argparse
 import json
 import os
 import statistics
@@ -21,14 +22,16 @@ if subprocess.run([sys.executable, "-c", PROBE], capture_output=True).returncode
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-PAIRS = 5
-STEPS = 4
+LEAST_PAIRS, MOST_PAIRS = 3, 12
+STEPS = 2
+GOAL = 1.0
 SHAPES = {
     "demo": dict(vocab_size=8192, hidden_size=256, intermediate_size=768, num_hidden_layers=6),
     "recipe": dict(vocab_size=4096, hidden_size=128, intermediate_size=344, num_hidden_layers=4),
 }
-CASES = [("demo", "fp32", 16, 256), ("demo", "bf16", 16, 256),
-         ("recipe", "fp32", 16, 64), ("recipe", "bf16", 16, 64)]
+# Model, compute type, rows, context; seconds for its pairs.
+CASES = [(("demo", "fp32", 16, 256), 30), (("demo", "bf16", 16, 256), 30),
+         (("recipe", "fp32", 16, 64), 8), (("recipe", "bf16", 16, 64), 8)]
 
 
 class Peer:
@@ -71,25 +74,32 @@ class Ours:
         self.process.wait()
 
 
-def compare(program, case, threads):
+def compare(program, case, seconds, threads):
     ours, peer = Ours(program, case, threads), Peer(*case)
     ours.round(), peer.round()  # warm up
-    pairs = [(ours.round(), peer.round()) for _ in range(PAIRS)]
+    pairs = []
+    end = time.monotonic() + seconds
+    while len(pairs) < LEAST_PAIRS or (len(pairs) < MOST_PAIRS and time.monotonic() < end):
+        pairs.append((ours.round(), peer.round()))
     ours.close()
     shape, dtype, rows, context = case
+    ratio = statistics.median(a / b for a, b in pairs)
     print(json.dumps({
-        "bench": "train_step", "model": shape, "dtype": dtype, "rows": rows, "context": context,
-        "threads": threads, "tokens_per_s": round(statistics.median(a for a, _ in pairs)),
-        "pytorch_tokens_per_s": round(statistics.median(b for _, b in pairs)),
-        "ratio": round(statistics.median(a / b for a, b in pairs), 3),
-        "torch": torch.__version__}), flush=True)
+        "bench": "train_step", "name": f"training step, {shape} {dtype} {rows}x{context}",
+        "peer_name": f"PyTorch {torch.__version__} eager", "threads": threads,
+        "pairs": len(pairs), "tokens_per_s": round(statistics.median(a for a, _ in pairs)),
+        "peer_tokens_per_s": round(statistics.median(b for _, b in pairs)),
+        "ratio": round(ratio, 3), "goal": GOAL}), flush=True)
 
 
 def main():
-    threads = int(sys.argv[2]) if len(sys.argv) > 2 else 2
-    torch.set_num_threads(threads)
-    for case in CASES:
-        compare(sys.argv[1], case, threads)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build/release")
+    parser.add_argument("--threads", type=int, default=2)
+    flags = parser.parse_args()
+    torch.set_num_threads(flags.threads)
+    for case, seconds in CASES:
+        compare(f"{flags.build}/bench/bench_train_step", case, seconds, flags.threads)
 
 
 if __name__ == "__main__":

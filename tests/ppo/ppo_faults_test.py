@@ -11,12 +11,13 @@ import os
 import pathlib
 import random
 import signal
-import subprocess
-import tempfile
+import sys
 import time
 import unittest
 
-BIN = pathlib.Path(os.environ["TRAINYARD_BIN_DIR"])
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from local_cluster import LocalCluster, wait_for  # noqa: E402
+
 KILLS = int(os.environ.get("TRAINYARD_KILLS", "1"))
 SEED = int(os.environ.get("TRAINYARD_SEED", time.time_ns() % 100000))
 ITERATIONS = 6
@@ -117,68 +118,11 @@ class PpoFaultsTest(unittest.TestCase):
     def setUpClass(cls):
         print(f"seed {SEED}, {KILLS} kills per kind of task", flush=True)
         cls.draw = random.Random(SEED)
-        cls.place = tempfile.TemporaryDirectory(prefix="trainyard-ppo-faults-")
-        cls.root = pathlib.Path(cls.place.name)
-        (cls.root / "data").mkdir()
-        write_rows(cls.root / "data")
-        cls.log = open(cls.root / "up.log", "w")
-        cls.cluster = subprocess.Popen(
-            [BIN / "trainyard", "up", "--slots", "8", "--dir", cls.root / "state", "--listen",
-             "127.0.0.1:0", "--root", f"data={cls.root / 'data'}"],
-            stdout=cls.log, stderr=subprocess.STDOUT, start_new_session=True)
-        cls.addClassCleanup(cls.stop_cluster)
-        cls.address = cls.wait_for(cls.find_address, "the cluster's address")
-        cls.runs = cls.root / "state" / "roots" / "runs"
-        cls.prepare = cls.submit(PREPARE)
-        cls.finish(cls.prepare)
+        cls.cluster = LocalCluster(os.environ["TRAINYARD_BIN_DIR"], write_rows)
+        cls.addClassCleanup(cls.cluster.stop)
+        cls.runs = cls.cluster.runs
+        cls.prepare = cls.cluster.run(PREPARE)
         cls.undisturbed = cls.run_job("undisturbed")
-
-    @classmethod
-    def stop_cluster(cls):
-        cls.cluster.send_signal(signal.SIGINT)
-        try:
-            cls.cluster.wait(timeout=60)
-        finally:
-            cls.cluster.kill()
-            cls.log.close()
-            cls.place.cleanup()
-
-    @classmethod
-    def find_address(cls):
-        for line in (cls.root / "up.log").read_text().splitlines():
-            for word in line.split():
-                if word.startswith("127.0.0.1:") and not word.endswith(":0"):
-                    return word
-        return None
-
-    @staticmethod
-    def wait_for(probe, what, seconds=90):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = probe()
-            if found:
-                return found
-            time.sleep(0.01)
-        raise AssertionError(f"{what} did not come in {seconds} s")
-
-    @classmethod
-    def cli(cls, *arguments, timeout=120):
-        done = subprocess.run([BIN / "trainyard", "--coordinator", cls.address, *arguments],
-                              capture_output=True, text=True, timeout=timeout)
-        if done.returncode != 0:
-            raise AssertionError(f"{arguments}: {done.stdout}{done.stderr}")
-        return done.stdout
-
-    @classmethod
-    def submit(cls, text):
-        spec = cls.root / "spec.yaml"
-        spec.write_text(text)
-        out = cls.cli("submit", str(spec))
-        return next(word for word in out.split() if word.startswith(("job-", "pipeline-")))
-
-    @classmethod
-    def finish(cls, name):
-        cls.cli("wait", name)
 
     @classmethod
     def drawn(cls, name, iteration):
@@ -190,27 +134,13 @@ class PpoFaultsTest(unittest.TestCase):
         return False
 
     @classmethod
-    def processes(cls, binary, job):
-        """Ids of this cluster's task processes of one kind."""
-        found = []
-        for entry in pathlib.Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            try:
-                words = (entry / "cmdline").read_bytes().decode().split("\0")
-            except (FileNotFoundError, ProcessLookupError, PermissionError):
-                continue
-            if words and words[0].endswith(binary) and any(cls.place.name in w for w in words):
-                found.append(int(entry.name))
-        return found
-
-    @classmethod
     def run_job(cls, name, learners=1, disturb=None):
-        job = cls.submit(PPO % {"name": name, "learners": learners, "iterations": ITERATIONS,
-                                "prepare": f"root://runs/{cls.prepare}"})
+        job = cls.cluster.submit(PPO % {"name": name, "learners": learners,
+                                        "iterations": ITERATIONS,
+                                        "prepare": f"root://runs/{cls.prepare}"})
         if disturb:
             disturb(job)
-        cls.finish(job)
+        cls.cluster.cli("wait", job)
         return cls.outcome(name)
 
     @classmethod
@@ -228,9 +158,9 @@ class PpoFaultsTest(unittest.TestCase):
     def kill(self, name, binary):
         def disturb(job):
             iteration = self.draw.randrange(1, ITERATIONS - 1)
-            self.wait_for(lambda: self.drawn(name, iteration), f"iteration {iteration} of {name}")
+            wait_for(lambda: self.drawn(name, iteration), f"iteration {iteration} of {name}")
             time.sleep(self.draw.random() * 0.1)
-            pids = self.processes(binary, job)
+            pids = self.cluster.task_processes(binary)
             if pids:
                 os.kill(self.draw.choice(pids), signal.SIGKILL)
         return disturb
@@ -262,10 +192,10 @@ class PpoFaultsTest(unittest.TestCase):
 
     def test_scaling_changes_no_bit(self):
         def disturb(job):
-            self.wait_for(lambda: self.drawn("scaled", 1), "iteration 1")
-            self.cli("scale", job, "rollout=3")
-            self.wait_for(lambda: self.drawn("scaled", ITERATIONS - 2), "the last but one")
-            self.cli("scale", job, "rollout=1")
+            wait_for(lambda: self.drawn("scaled", 1), "iteration 1")
+            self.cluster.cli("scale", job, "rollout=3")
+            wait_for(lambda: self.drawn("scaled", ITERATIONS - 2), "the last but one")
+            self.cluster.cli("scale", job, "rollout=1")
         self.check(self.run_job("scaled", disturb=disturb))
 
     def test_two_ranks_consume_the_same_rows(self):
