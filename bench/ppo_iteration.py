@@ -151,6 +151,8 @@ def main():
                     statistics.median(run_ours(cluster, prepare, dtype, arguments.iterations)))
                 theirs[dtype].append(peer.iteration())
                 ratios[dtype].append(theirs[dtype][-1] / seconds[dtype][-1])
+                print(f"PPO iteration, {dtype}: {seconds[dtype][-1]:.2f} s, the peer "
+                      f"{theirs[dtype][-1]:.2f} s", file=sys.stderr, flush=True)
     finally:
         peer.stop()
         cluster.stop()
