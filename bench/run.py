@@ -53,6 +53,12 @@ def figures_of_publish(objects):
            f"{last['median_ms']:.0f} ms", last["goal_ms"] / last["median_ms"], 1.0)
 
 
+def figures_of_scheduling(objects):
+    last = objects[-1]
+    yield (f"limit / p99 of a scheduling pass, {last['nodes']} nodes, {last['pending']} gangs: "
+           f"{last['pass_p99_ms']:.0f} ms", last["goal_ms"] / last["pass_p99_ms"], 1.0)
+
+
 class Bench(typing.NamedTuple):
     command: list  # a program or script with its arguments; {build}: the build's directory
     figures: typing.Callable  # of its JSON objects: name, value, goal
@@ -71,6 +77,7 @@ BENCHES = {
                        150),
     "checkpoint_stall": Bench(["{build}/bench/bench_checkpoint_stall"], figures_of_checkpoints,
                               150),
+    "scheduling": Bench(["{build}/bench/bench_scheduling_pass"], figures_of_scheduling, 120),
 }
 
 

@@ -56,7 +56,7 @@ void CoreLoop::Run() {
     {
       absl::MutexLock lock(&mutex_);
       mutex_.AwaitWithTimeout(absl::Condition(this, &CoreLoop::ItemOrStopping),
-                              std::min(next_tick, core_.LevelsDueAt()) - Now());
+                              std::min(next_tick, core_.DueAt()) - Now());
       if (items_.empty() && stopping_) return;
       items.swap(items_);
     }
@@ -68,7 +68,7 @@ void CoreLoop::Run() {
         parts_.gate.Push(core_.revision(), std::move(show));
       }
     }
-    if (core_.LevelsDueAt() <= Now()) Decide(LevelsDue{});
+    if (core_.DueAt() <= Now()) Decide(Due{});
     if (Now() < next_tick) continue;
     NoteStoreCondition();
     Decide(Tick{});

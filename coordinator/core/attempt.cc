@@ -52,6 +52,7 @@ void EndAttempt(Draft& draft, Job& job) {
   JobRecord& record = draft.Edit(job);
   if (outcome.counts) ++record.attempts_without_commit;
   record.not_before = draft.now() + outcome.delay;
+  draft.state().backoff_ends.insert(record.not_before);
   if (outcome.move == JobMove::kFail) record.end = job.attempt.end;
   if (outcome.move == JobMove::kSucceed) {
     record.end = {EndClass::kSucceeded, ""};
@@ -223,13 +224,13 @@ void StartTask(Draft& draft, Job& job, const Seat& seat, const Placing& placing)
   record.job_id = job.record.id;
   record.attempt = job.attempt.number;
   record.epoch = job.attempt.epoch;
-  record.role = seat.role;
+  record.role = std::string(seat.role);
   record.index = seat.index;
   record.node = placing.node;
   record.node_incarnation = placing.node_incarnation;
   record.resources = *seat.resources;
   record.gpus = placing.gpus;
-  record.elastic = FindRole(*job.record.shape, seat.role)->elastic;
+  record.elastic = FindRole(*job.record.shape, record.role)->elastic;
   draft.AddTask(std::move(record));
   draft.Redesire(placing.node);
   draft.Repeer(job.record.id);

@@ -22,6 +22,9 @@
 namespace trainyard::coordinator {
 namespace {
 
+// Looks within waiting_limit: it is overdrawn by no more than a look.
+constexpr int kLooksAtWaiting = 1000;
+
 void ExpireWaiting(Draft& draft, Job& job) {
   const bool waits = job.record.state == JobState::kBlocked ||
                      job.record.state == JobState::kQueued || job.record.state == JobState::kPaused;
@@ -41,6 +44,8 @@ void OnTick(Draft& draft) {
     DetectHangs(draft, *state.FindJob(id));
     draft.Stir(id);
   }
+  if (draft.now() < state.look_at_waiting) return;
+  state.look_at_waiting = draft.now() + draft.options().waiting_limit / kLooksAtWaiting;
   const std::set<std::string> live = state.live;
   for (const std::string& id : live) ExpireWaiting(draft, *state.FindJob(id));
 }
@@ -77,7 +82,7 @@ struct Dispatch {
   void operator()(const CommitCheckpoint& event) { OnCommitCheckpoint(draft, event); }
   void operator()(const FinishJob& event) { OnFinishJob(draft, event); }
   void operator()(const Tick&) { OnTick(draft); }
-  void operator()(const LevelsDue&) {}  // every step sends what is due
+  void operator()(const Due&) {}  // every step does what is due
   void operator()(const StoreCondition& event) { OnStoreCondition(draft, event); }
 };
 
@@ -95,13 +100,20 @@ void ReviewStirred(Draft& draft) {
   }
 }
 
+// Nothing starts while the store has no space for its end.
+absl::Time PassDueAt(const State& state) {
+  if (!state.schedule || !state.read_only_reason.empty()) return absl::InfiniteFuture();
+  return state.last_pass + state.options.pass_spacing;
+}
+
 // Whoever waits for room gets what there is: the least that running jobs need, then the queue, then
-// what running jobs would like. Nothing starts while the store has no space for its end.
+// what running jobs would like.
 void Schedule(Draft& draft) {
   State& state = draft.state();
-  if (!state.read_only_reason.empty()) return;
-  if (!state.schedule && !BackoffEnded(state, draft.now())) return;
+  EndBackoffs(state, draft.now());
+  if (PassDueAt(state) > draft.now()) return;
   state.schedule = false;
+  state.last_pass = draft.now();
   FillElastic(draft, FillTo::kGang);
   RunQueue(draft);
   FillElastic(draft, FillTo::kWanted);
@@ -129,7 +141,12 @@ Decision Core::Step(const Event& event, absl::Time now) {
   return draft.Finish();
 }
 
-absl::Time Core::LevelsDueAt() const { return coordinator::LevelsDueAt(*state_); }
+absl::Time Core::DueAt() const {
+  const State& state = *state_;
+  const absl::Time backoff =
+      state.backoff_ends.empty() ? absl::InfiniteFuture() : *state.backoff_ends.begin();
+  return std::min({LevelsDueAt(state), PassDueAt(state), backoff});
+}
 
 int64_t Core::revision() const { return state_->revision; }
 

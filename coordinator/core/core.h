@@ -51,8 +51,8 @@ class Core {
   // Decides. `now` never goes back: wall time of the start plus monotonic time since.
   Decision Step(const Event& event, absl::Time now);
 
-  // When a LevelsDue is wanted; infinite = never.
-  absl::Time LevelsDueAt() const;
+  // When a Due is wanted at the latest; infinite = never.
+  absl::Time DueAt() const;
 
   // The following show the state as decided, which may not be durable yet: show them only after
   // revision() is.

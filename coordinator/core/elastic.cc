@@ -145,6 +145,7 @@ void RecordSeat(Draft& draft, const Task& task, bool was_ready) {
   if (task.record.stop) return;
   ++seat.failures;
   seat.not_before = draft.now() + Backoff(draft.options(), seat.failures);
+  draft.state().backoff_ends.insert(seat.not_before);
 }
 
 }  // namespace trainyard::coordinator

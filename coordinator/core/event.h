@@ -214,8 +214,8 @@ struct FinishJob {
 // Time passes. At least every second while anything is connected, else leases are stretched.
 struct Tick {};
 
-// A level that was held back is due (Core::LevelsDueAt).
-struct LevelsDue {};
+// Something that was held back is due (Core::DueAt): a pass over the queue, peers, a back-off.
+struct Due {};
 
 // The store takes no new work (empty: it does again).
 struct StoreCondition {
@@ -226,7 +226,7 @@ using Event = std::variant<SubmitJob, SubmitPipeline, ChangeJob, ChangePipeline,
                            CordonNode, DrainNode, AgentRegister, AgentHeartbeat, AgentActualSet,
                            AgentTaskExit, AgentPreflight, AgentLeaving, AgentSessionLost, TaskHello,
                            TaskReady, TaskProgress, TaskEnd, TaskHeartbeat, TaskSessionLost,
-                           CommitCheckpoint, FinishJob, Tick, LevelsDue, StoreCondition>;
+                           CommitCheckpoint, FinishJob, Tick, Due, StoreCondition>;
 
 }  // namespace trainyard::coordinator
 

@@ -110,18 +110,37 @@ Misfit MisfitIn(const State& state, const Room& room, const JobRecord& job) {
   return GangMisfit(room, seats);
 }
 
-bool FitsIn(Room room, const JobRecord& job) {
+bool FitsIn(Room& room, const JobRecord& job) {
   const PlacementRequest request{job.id, GangOf(job), &job.shape->roots, nullptr};
-  return !request.seats.empty() && PlaceAll(request, room).has_value();
+  return !request.seats.empty() && CanPlaceAll(request, room);
+}
+
+// Whether a node more of the one kind is as good as one of the other.
+bool Alike(const NodeOffer& a, const NodeOffer& b) {
+  return a.gpus.size() == b.gpus.size() && a.cpu_milli == b.cpu_milli &&
+         a.memory_bytes == b.memory_bytes && a.labels == b.labels && a.roots == b.roots;
+}
+
+// One node of each kind.
+std::vector<const Node*> Kinds(const State& state) {
+  std::vector<const Node*> kinds;
+  for (const auto& [name, node] : state.nodes) {
+    const bool known = std::any_of(kinds.begin(), kinds.end(), [&](const Node* kind) {
+      return Alike(kind->record.offer, node.record.offer);
+    });
+    if (!known) kinds.push_back(&node);
+  }
+  return kinds;
 }
 
 // One cordoned node that would be enough.
-std::string RemedyCordon(const State& state, const Room& room, const JobRecord& job) {
+std::string RemedyCordon(const State& state, Room& room, const JobRecord& job) {
   for (const auto& [name, node] : state.nodes) {
     if (!node.record.cordoned || node.record.state != NodeState::kAlive) continue;
-    Room more = room;
-    more.nodes.push_back(MakeNodeRoom(state, node, Occupied::kByTasks));
-    if (FitsIn(std::move(more), job)) return absl::StrCat("uncordon node ", name);
+    room.nodes.push_back(MakeNodeRoom(state, node, Occupied::kByTasks));
+    const bool fits = FitsIn(room, job);
+    room.nodes.pop_back();
+    if (fits) return absl::StrCat("uncordon node ", name);
   }
   return "";
 }
@@ -130,13 +149,13 @@ std::string RemedyCordon(const State& state, const Room& room, const JobRecord& 
 std::string RemedyCount(const State& state, const Room& room, const JobRecord& job) {
   int fewest = kMostNodes + 1;
   std::string like;
-  for (const auto& [name, node] : state.nodes) {
+  for (const Node* kind : Kinds(state)) {
     Room more = room;
     for (int extra = 1; extra < fewest; ++extra) {
-      more.nodes.push_back(MakeNodeRoom(state, node, Occupied::kByNobody));
+      more.nodes.push_back(MakeNodeRoom(state, *kind, Occupied::kByNobody));
       if (!FitsIn(more, job)) continue;
       fewest = extra;
-      like = name;
+      like = kind->record.name;
     }
   }
   if (like.empty()) return "";
@@ -144,7 +163,7 @@ std::string RemedyCount(const State& state, const Room& room, const JobRecord& j
 }
 
 // Would it start if its tasks did not insist on their labels?
-std::string RemedyKind(const Room& room, const JobRecord& job) {
+std::string RemedyKind(Room& room, const JobRecord& job) {
   JobShape shape = *job.shape;
   for (RoleShape& role : shape.roles) role.resources.node_selector.clear();
   JobRecord relaxed = job;
@@ -158,7 +177,7 @@ Explanation ExplainQueued(const State& state, const Job& job, absl::Time now) {
     return {"backoff",
             absl::StrCat("it tries again in ", absl::FormatDuration(record.not_before - now)), ""};
   }
-  const Room room = MakeRoom(state, Occupied::kByTasks);
+  Room room = MakeRoom(state, Occupied::kByTasks);
   if (FitsIn(room, record)) {
     return {"queue", "jobs before it in the queue wait for the same nodes", "raise its priority"};
   }

@@ -22,6 +22,9 @@ struct CoreOptions {
   absl::Duration step_gap = absl::Seconds(1);
   absl::Duration orphan_timeout = absl::Minutes(30);
 
+  // A pass over the queue comes no sooner than this after the last one and decides about everything
+  // that happened in between.
+  absl::Duration pass_spacing = absl::Milliseconds(20);
   // Tasks are told of a change of their peers no sooner than this, for each task of their attempt,
   // after the last one: a gang of n that becomes ready one by one costs n messages, not n * n.
   absl::Duration peer_spacing = absl::Milliseconds(1);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "coordinator/core/records.h"
 #include "coordinator/core/state.h"
 
@@ -15,14 +16,14 @@ namespace trainyard::coordinator {
 
 // A device and what is free of it. With holders it is shared by tasks of one (job, group).
 struct GpuRoom {
-  std::string uuid;
+  absl::string_view uuid;
   double free_fraction = 1;
-  std::string job_id;  // empty = free
-  std::string group;
+  absl::string_view job_id;  // empty = free
+  absl::string_view group;
 };
 
 struct NodeRoom {
-  std::string name;
+  absl::string_view name;
   uint64_t incarnation = 0;
   const NodeOffer* offer = nullptr;
   int64_t cpu_milli = 0;  // may be negative when the node came back smaller
@@ -30,15 +31,15 @@ struct NodeRoom {
   std::vector<GpuRoom> gpus;
 };
 
-// What the cluster has free, in order of the nodes' names. A value; the State it was made from must
-// outlive it.
+// What the cluster has free, in order of the nodes' names. A value; the State it was made from and
+// the requests that were placed in it must outlive it.
 struct Room {
   std::vector<NodeRoom> nodes;
 };
 
 // One task that wants a place.
 struct Seat {
-  std::string role;
+  absl::string_view role;
   int index = 0;
   const Resources* resources = nullptr;
 };
@@ -50,7 +51,7 @@ struct Placing {
 };
 
 struct PlacementRequest {
-  std::string job_id;
+  absl::string_view job_id;
   std::vector<Seat> seats;
   const std::vector<std::string>* roots = nullptr;
   const std::set<std::string>* avoid = nullptr;  // nodes not to be used; may be null
@@ -72,6 +73,12 @@ bool Eligible(const NodeOffer& offer, const Resources& resources,
 // A place for every seat, in the order of the seats, taken out of `room`; or nothing, and `room` as
 // it was. All on one node when one has room, else first fit in decreasing size.
 std::optional<std::vector<Placing>> PlaceAll(const PlacementRequest& request, Room& room);
+
+// Whether PlaceAll would find a place; `room` is left as it was.
+bool CanPlaceAll(const PlacementRequest& request, Room& room);
+
+// The different wishes among the seats.
+std::vector<const Resources*> WishesOf(const std::vector<Seat>& seats);
 
 // The seats that must all have a place before the job starts: every fixed task and the least of
 // each elastic role.

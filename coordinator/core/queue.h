@@ -13,8 +13,8 @@ namespace trainyard::coordinator {
 // does not fit even the empty cluster is passed over. Sets state.reserved_nodes.
 void RunQueue(Draft& draft);
 
-// True when the back-off of a queued job or an elastic seat ended since the last step.
-bool BackoffEnded(const State& state, absl::Time now);
+// Asks for a pass when the back-off of a queued job or an elastic seat has ended.
+void EndBackoffs(State& state, absl::Time now);
 
 }  // namespace trainyard::coordinator
 

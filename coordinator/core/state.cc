@@ -17,6 +17,7 @@ void IndexJob(State& state, const Job& job) {
   IndexRunPlace(state, record);
   if (record.state == JobState::kActive) state.active.insert(record.id);
   if (record.state == JobState::kQueued) state.queue.insert(QueueKeyOf(record));
+  if (record.not_before > state.last_step) state.backoff_ends.insert(record.not_before);
   if (!record.request_id.empty()) state.job_by_request[record.request_id] = record.id;
   std::string& newest = state.newest_by_name[record.name];
   const Job* other = newest.empty() ? nullptr : state.FindJob(newest);

@@ -117,6 +117,11 @@ struct State {
   std::set<std::string> repeered;
   // Something changed that may let a queued job or an elastic task start.
   bool schedule = true;
+  absl::Time last_pass = absl::InfinitePast();
+  // When back-offs of queued jobs and elastic seats end, each once.
+  std::set<absl::Time> backoff_ends;
+  // When jobs that wait are looked at for waiting_limit.
+  absl::Time look_at_waiting = absl::InfinitePast();
   // Where the last pass over the queue found every node taken or kept: what comes behind it can not
   // start before something else changes.
   std::optional<QueueKey> queue_full_at;

@@ -76,9 +76,9 @@ void CoreHarness::Pass(absl::Duration how_long) {
   }
 }
 
-const Decision& CoreHarness::SendLevels() {
-  if (core_->LevelsDueAt() != absl::InfiniteFuture()) now_ = core_->LevelsDueAt();
-  return Step(LevelsDue{});
+const Decision& CoreHarness::DoDue() {
+  if (core_->DueAt() != absl::InfiniteFuture()) now_ = core_->DueAt();
+  return Step(Due{});
 }
 
 absl::Status CoreHarness::answer() const {

@@ -27,7 +27,13 @@ JobDraft PpoDraft(const std::string& name, int rollouts);
 
 class CoreHarness {
  public:
-  explicit CoreHarness(CoreOptions options = {});
+  // Everything is decided in the step that brings it, unless the test says otherwise.
+  static CoreOptions AtOnce() {
+    CoreOptions options;
+    options.pass_spacing = absl::ZeroDuration();
+    return options;
+  }
+  explicit CoreHarness(CoreOptions options = AtOnce());
 
   Core& core() { return *core_; }
   const State& state() const { return core_->state(); }
@@ -37,8 +43,8 @@ class CoreHarness {
   const Decision& Step(const Event& event);
   // Lets time pass in ticks of 100 ms; nodes that are connected send their heartbeats.
   void Pass(absl::Duration how_long);
-  // Lets the levels leave that were held back; the last decision is the one that sends them.
-  const Decision& SendLevels();
+  // Waits for what is due next; the last decision is the one that does it.
+  const Decision& DoDue();
   // The coordinator dies and starts again from what is durable.
   void Restart();
 

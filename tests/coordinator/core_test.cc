@@ -76,7 +76,7 @@ TEST(CoreTest, NodesShowWhatTheyHold) {
 }
 
 TEST(CoreTest, WaitingForEverIsNotAllowed) {
-  CoreOptions options;
+  CoreOptions options = CoreHarness::AtOnce();
   options.waiting_limit = absl::Seconds(30);
   CoreHarness harness(options);
   const std::string id = harness.Submit(TrainDraft("t", 1, Asks(0, 1000)));

@@ -55,9 +55,9 @@ TEST(OrdersTest, PeersAreTheWholeAttemptWithWhoLeaves) {
   EXPECT_EQ(everybody[3].role, "rollout");
   EXPECT_EQ(everybody[3].index, 1);
   EXPECT_FALSE(everybody[3].draining);
-  harness.SendLevels();
+  harness.DoDue();
   ASSERT_TRUE(harness.Scale(id, "rollout", 1).ok());
-  harness.SendLevels();
+  harness.DoDue();
   const auto sent = harness.Orders<PeerSet>();
   ASSERT_EQ(sent.size(), 4) << "everybody is told";
   const Peer& leaving = (*sent[0].second.peers)[3];
@@ -83,12 +83,12 @@ TEST(OrdersTest, AGangThatBecomesReadyOneByOneIsToldInRounds) {
     harness.Hello(task.task_uid);
     count();
   }
-  harness.SendLevels();
+  harness.DoDue();
   count();
   ASSERT_EQ(told.size(), kTasks);
   for (const auto& [session, times] : told) EXPECT_EQ(times, 1);
   for (const Peer& peer : *harness.Orders<PeerSet>()[0].second.peers) EXPECT_TRUE(peer.ready);
-  EXPECT_EQ(harness.core().LevelsDueAt(), absl::InfiniteFuture()) << "everybody knows everything";
+  EXPECT_EQ(harness.core().DueAt(), absl::InfiniteFuture()) << "everybody knows everything";
 }
 
 TEST(OrdersTest, OnlyWhoDoesNotKnowThePeersIsToldThem) {
@@ -96,9 +96,9 @@ TEST(OrdersTest, OnlyWhoDoesNotKnowThePeersIsToldThem) {
   harness.Register("a", 0, 4000);
   const std::string id = harness.Submit(TrainDraft("t", 2, Asks(0, 1000)));
   harness.AllReady(id);
-  harness.SendLevels();
+  harness.DoDue();
   const SessionId again = harness.Hello(harness.TasksOf(id).at("trainer/1").task_uid);
-  harness.SendLevels();
+  harness.DoDue();
   const auto sent = harness.Orders<PeerSet>();
   ASSERT_EQ(sent.size(), 1) << "nothing changed for the other one";
   EXPECT_EQ(sent[0].first, again);

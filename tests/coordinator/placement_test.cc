@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "tests/coordinator/core_harness.h"
 
 namespace trainyard::coordinator {
@@ -13,16 +15,18 @@ struct TestRoom {
     offers.resize(nodes.size());
     for (size_t i = 0; i < nodes.size(); ++i) {
       NodeRoom node;
-      node.name = "node-" + std::to_string(i);
+      node.name = names.emplace_back("node-" + std::to_string(i));
       node.offer = &offers[i];
       node.cpu_milli = nodes[i].second;
       node.memory_bytes = int64_t{64} << 30;
       for (int g = 0; g < nodes[i].first; ++g) {
-        node.gpus.push_back({node.name + "-gpu-" + std::to_string(g), 1, "", ""});
+        const std::string uuid = names[0] + "-" + std::to_string(i) + "-" + std::to_string(g);
+        node.gpus.push_back({names.emplace_back(uuid), 1, {}, {}});
       }
       room.nodes.push_back(node);
     }
   }
+  std::deque<std::string> names;
   std::vector<NodeOffer> offers;
   Room room;
 };
@@ -55,6 +59,8 @@ TEST(PlacementTest, AGangIsPlacedWholeOrNotAtAll) {
   EXPECT_FALSE(PlaceAll(Request(three), nodes.room).has_value());
   EXPECT_EQ(nodes.room.nodes[0].cpu_milli, 8000) << "a refused gang takes nothing";
   const std::vector<Resources> two(2, Asks(1, 1000));
+  EXPECT_TRUE(CanPlaceAll(Request(two), nodes.room));
+  EXPECT_EQ(nodes.room.nodes[0].cpu_milli, 8000) << "a question takes nothing";
   EXPECT_TRUE(PlaceAll(Request(two), nodes.room).has_value());
   EXPECT_EQ(nodes.room.nodes[0].cpu_milli, 7000);
 }

@@ -60,6 +60,37 @@ TEST(QueueTest, AJobThatCanNeverFitBlocksNobodyAndSaysWhy) {
   EXPECT_EQ(harness.job(small).state, JobState::kActive);
 }
 
+TEST(QueueTest, ManyChangesAreDecidedByOnePass) {
+  CoreOptions options;
+  options.pass_spacing = absl::Milliseconds(50);
+  CoreHarness harness(options);
+  harness.Register("a", 0, 8000);
+  const std::string first = harness.Submit(TrainDraft("first", 1, Asks(0, 1000)));
+  const std::string second = harness.Submit(TrainDraft("second", 1, Asks(0, 1000)));
+  const std::string third = harness.Submit(TrainDraft("third", 1, Asks(0, 1000)));
+  EXPECT_EQ(harness.job(second).state, JobState::kQueued);
+  const absl::Time due = harness.core().DueAt();
+  EXPECT_LE(due, harness.now() + options.pass_spacing);
+  while (harness.core().DueAt() <= due) harness.DoDue();
+  for (const std::string& id : {first, second, third}) {
+    EXPECT_EQ(harness.job(id).state, JobState::kActive);
+  }
+}
+
+TEST(QueueTest, AGangThatAsksForMoreOfWhatIsMissingIsPassedOverAndASmallerOneIsNot) {
+  CoreHarness harness;
+  harness.Register("a", 0, 4000);
+  harness.Register("b", 4, 4000);
+  const std::string hog = harness.Submit(TrainDraft("hog", 4, Asks(1, 500)));
+  const std::string huge = harness.Submit(TrainDraft("huge", 9, Asks(0, 1000)));
+  const std::string huger = harness.Submit(TrainDraft("huger", 10, Asks(0, 1000)));
+  const std::string small = harness.Submit(TrainDraft("small", 4, Asks(0, 1000)));
+  EXPECT_EQ(harness.job(hog).state, JobState::kActive);
+  EXPECT_EQ(harness.job(small).state, JobState::kActive);
+  EXPECT_THAT(harness.job(huge).reason, testing::HasSubstr("9000 milli-cpu"));
+  EXPECT_THAT(harness.job(huger).reason, testing::HasSubstr("10000 milli-cpu"));
+}
+
 TEST(QueueTest, NothingStartsWhileTheStoreHasNoSpace) {
   CoreHarness harness;
   harness.Register("a", 0, 4000);

@@ -89,7 +89,7 @@ TEST(SubmitTest, BadShapesAreNamed) {
 }
 
 TEST(SubmitTest, WhatCanNotFitIsRefusedWhereThatIsWanted) {
-  CoreOptions options;
+  CoreOptions options = CoreHarness::AtOnce();
   options.refuse_unplaceable = true;
   CoreHarness harness(options);
   const std::string early = harness.Submit(TrainDraft("early", 8, Asks(1, 1000)));

@@ -42,7 +42,7 @@ TEST_F(TaskSessionTest, RightsAreCheckedTokenByToken) {
 TEST_F(TaskSessionTest, AWelcomeComesWithThePeers) {
   const SessionId session = harness_.Hello(uid_);
   ASSERT_EQ(harness_.Orders<TaskWelcome>().size(), 1);
-  harness_.SendLevels();
+  harness_.DoDue();
   const auto sent = harness_.Orders<PeerSet>();
   ASSERT_EQ(sent.size(), 1);
   EXPECT_EQ(sent[0].first, session);

@@ -99,7 +99,7 @@ struct Describer {
                         e.task.epoch);
   }
   std::string operator()(const Tick&) { return "tick"; }
-  std::string operator()(const LevelsDue&) { return "levels are due"; }
+  std::string operator()(const Due&) { return "something is due"; }
   std::string operator()(const StoreCondition& e) {
     return absl::StrCat("store: ", e.read_only_reason.empty() ? "writable" : e.read_only_reason);
   }

@@ -43,7 +43,7 @@ void SimCoordinator::Crash(absl::Duration away) {
   outbox_.clear();
   waiting_.clear();
   sync_scheduled_ = false;
-  levels_scheduled_ = false;
+  due_scheduled_ = false;
   stalled_until_ = -absl::InfiniteDuration();
   Die();
   network_.ServerDied();
@@ -94,7 +94,7 @@ void SimCoordinator::TickForever() {
 void SimCoordinator::Step(const coordinator::Event& event) {
   if (!up()) return;
   const bool tick = std::holds_alternative<coordinator::Tick>(event) ||
-                    std::holds_alternative<coordinator::LevelsDue>(event);
+                    std::holds_alternative<coordinator::Due>(event);
   if (!tick && !IsHeartbeat(event)) {
     ++events_;
     world_.Trace(absl::StrCat("-> ", Describe(event)));
@@ -111,15 +111,15 @@ void SimCoordinator::Step(const coordinator::Event& event) {
   }
   outbox_.push_back(std::move(decision));
   Release();
-  ScheduleLevels();
+  ScheduleDue();
 }
 
-void SimCoordinator::ScheduleLevels() {
-  const absl::Time due = core_->LevelsDueAt();
-  if (due == absl::InfiniteFuture() || std::exchange(levels_scheduled_, true)) return;
+void SimCoordinator::ScheduleDue() {
+  const absl::Time due = core_->DueAt();
+  if (due == absl::InfiniteFuture() || std::exchange(due_scheduled_, true)) return;
   Later(std::max(due - world_.wall(), absl::Milliseconds(1)), [this] {
-    levels_scheduled_ = false;
-    if (world_.now() >= stalled_until_) Step(coordinator::LevelsDue{});
+    due_scheduled_ = false;
+    if (world_.now() >= stalled_until_) Step(coordinator::Due{});
   });
 }
 

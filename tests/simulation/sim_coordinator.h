@@ -51,7 +51,7 @@ class SimCoordinator : public Server, public Actor {
   void CatchUp();
   void TickForever();
   void ScheduleSync();
-  void ScheduleLevels();
+  void ScheduleDue();
   void OnDurable(const absl::StatusOr<int64_t>& revision);
   void Release();
   void Emit(const coordinator::Decision& decision);
@@ -67,7 +67,7 @@ class SimCoordinator : public Server, public Actor {
   absl::Duration stalled_until_ = -absl::InfiniteDuration();
   absl::Duration slow_until_ = -absl::InfiniteDuration();
   bool sync_scheduled_ = false;
-  bool levels_scheduled_ = false;
+  bool due_scheduled_ = false;
   int64_t events_ = 0;
 };
 

@@ -49,9 +49,12 @@ SimCoordinatorOptions Defaults() {
   return options;
 }
 
+// Enough that a fault which shows in one run of thirty is found.
+constexpr uint64_t kMutantSeeds = 300;
+
 // The first of some seeds in which a deliberate fault is found, in words; empty when it never is.
 std::string FirstFinding(const SimCoordinatorOptions& options) {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
+  for (uint64_t seed = 1; seed <= kMutantSeeds; ++seed) {
     const SimulationResult result = RunSeed(seed, options);
     if (!result.violations.empty()) return result.violations.front();
   }
