@@ -66,94 +66,82 @@ absl::Status EngineLoop::CheckServing(int64_t version) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<uint64_t>> EngineLoop::Generate(GenerateCall call) {
-  const absl::Duration timeout = call.timeout;
+template <typename Request>
+absl::StatusOr<std::vector<uint64_t>> EngineLoop::Admit(Admission<Request> admission) {
+  const absl::Duration timeout = admission.timeout;
   auto tickets = std::make_shared<std::vector<uint64_t>>();
-  auto shared = std::make_shared<GenerateCall>(std::move(call));
+  auto shared = std::make_shared<Admission<Request>>(std::move(admission));
   const absl::Duration deadline = clock_.Monotonic() + timeout;
-  const absl::Status status = Execute(
+  TY_RETURN_IF_ERROR(Execute(
       [this, shared, tickets, deadline]() -> absl::Status {
         TY_RETURN_IF_ERROR(CheckServing(shared->version));
-        for (GenerateRequest& request : shared->requests) {
+        for (Request& request : shared->requests) {
           const uint64_t ticket = ++last_ticket_;
-          const int n = request.n;
+          Route route = shared->route;
+          route.left = shared->results(request);
           request.ticket = ticket;
           request.deadline = deadline;
           const absl::Status added = engine_->Add(std::move(request));
           if (!added.ok()) {
-            for (uint64_t taken : *tickets) {
-              engine_->Cancel(taken);
-              routes_.erase(taken);
-            }
+            Drop(*tickets);
             return added;
           }
-          routes_[ticket] = {shared->completions, nullptr, n};
-          tickets->push_back(ticket);
-        }
-        return absl::OkStatus();
-      },
-      timeout);
-  if (!status.ok()) return status;
-  return *tickets;
-}
-
-absl::StatusOr<std::vector<ScoreResult>> EngineLoop::Score(ScoreCall call) {
-  const size_t count = call.requests.size();
-  const absl::Duration timeout = call.timeout;
-  const absl::Duration deadline = clock_.Monotonic() + timeout;
-  auto shared = std::make_shared<ScoreCall>(std::move(call));
-  auto results = std::make_shared<BoundedQueue<ScoreResult>>(count);
-  auto tickets = std::make_shared<std::vector<uint64_t>>();
-  TY_RETURN_IF_ERROR(Execute(
-      [this, shared, results, tickets, deadline]() -> absl::Status {
-        TY_RETURN_IF_ERROR(CheckServing(shared->version));
-        for (ScoreRequest& request : shared->requests) {
-          const uint64_t ticket = ++last_ticket_;
-          request.ticket = ticket;
-          request.deadline = deadline;
-          const absl::Status added = engine_->Add(std::move(request));
-          if (!added.ok()) {
-            for (uint64_t taken : *tickets) {
-              engine_->Cancel(taken);
-              routes_.erase(taken);
-            }
-            return added;
-          }
-          routes_[ticket] = {nullptr, results, 1};
+          routes_[ticket] = std::move(route);
           tickets->push_back(ticket);
         }
         return absl::OkStatus();
       },
       timeout));
+  return *tickets;
+}
+
+absl::StatusOr<std::vector<uint64_t>> EngineLoop::Generate(GenerateCall call) {
+  return Admit<GenerateRequest>({.requests = std::move(call.requests),
+                                 .version = call.version,
+                                 .timeout = call.timeout,
+                                 .route = {std::move(call.completions), nullptr},
+                                 .results = [](const GenerateRequest& r) { return r.n; }});
+}
+
+absl::StatusOr<std::vector<ScoreResult>> EngineLoop::Score(ScoreCall call) {
+  const size_t count = call.requests.size();
+  const absl::Duration deadline = clock_.Monotonic() + call.timeout;
+  const auto results = std::make_shared<BoundedQueue<ScoreResult>>(count);
+  TY_ASSIGN_OR_RETURN(const std::vector<uint64_t> tickets,
+                      Admit<ScoreRequest>({.requests = std::move(call.requests),
+                                           .version = call.version,
+                                           .timeout = call.timeout,
+                                           .route = {nullptr, results},
+                                           .results = [](const ScoreRequest&) { return 1; }}));
   std::map<uint64_t, ScoreResult> by_ticket;
   while (by_ticket.size() < count) {
     std::optional<ScoreResult> result = results->Pop(deadline - clock_.Monotonic());
     if (!result.has_value()) {
-      Cancel(*tickets);
+      Cancel(tickets);
       return absl::DeadlineExceededError(absl::StrCat(by_ticket.size(), " of ", count,
                                                       " sequences were scored in time"));
     }
     if (!result->status.ok()) {
-      Cancel(*tickets);
+      Cancel(tickets);
       return result->status;
     }
     by_ticket[result->ticket] = *std::move(result);
   }
   std::vector<ScoreResult> ordered;
-  for (uint64_t ticket : *tickets) ordered.push_back(std::move(by_ticket[ticket]));
+  for (uint64_t ticket : tickets) ordered.push_back(std::move(by_ticket[ticket]));
   return ordered;
+}
+
+void EngineLoop::Drop(const std::vector<uint64_t>& tickets) {
+  for (uint64_t ticket : tickets) {
+    engine_->Cancel(ticket);
+    routes_.erase(ticket);
+  }
 }
 
 void EngineLoop::Cancel(std::vector<uint64_t> tickets) {
   // Must not be refused by a full queue: what is cancelled holds memory.
-  commands_.Push(
-      [this, tickets = std::move(tickets)] {
-        for (uint64_t ticket : tickets) {
-          engine_->Cancel(ticket);
-          routes_.erase(ticket);
-        }
-      },
-      absl::Seconds(60));
+  commands_.Push([this, tickets = std::move(tickets)] { Drop(tickets); }, absl::Seconds(60));
 }
 
 absl::Status EngineLoop::Swap(std::shared_ptr<const PackedModel> model, absl::Duration timeout) {

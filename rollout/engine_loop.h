@@ -85,6 +85,21 @@ class EngineLoop {
     int left = 0;
   };
 
+  // Requests that are taken together or not at all, and how many results each gives.
+  template <typename Request>
+  struct Admission {
+    std::vector<Request> requests;
+    int64_t version = -1;
+    absl::Duration timeout;
+    Route route;  // `left` is filled in
+    int (*results)(const Request& request);
+  };
+
+  // The tickets. Errors as Generate.
+  template <typename Request>
+  absl::StatusOr<std::vector<uint64_t>> Admit(Admission<Request> admission);
+  // On the engine's thread.
+  void Drop(const std::vector<uint64_t>& tickets);
   // Runs `command` on the engine's thread and waits for its status.
   absl::Status Execute(std::function<absl::Status()> command, absl::Duration timeout);
   absl::Status CheckServing(int64_t version) const;
