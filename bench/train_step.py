@@ -30,7 +30,7 @@ SHAPES = {
     "recipe": dict(vocab_size=4096, hidden_size=128, intermediate_size=344, num_hidden_layers=4),
 }
 # Model, compute type, rows, context; seconds for its pairs.
-CASES = [(("demo", "fp32", 16, 256), 30), (("demo", "bf16", 16, 256), 30),
+CASES = [(("demo", "fp32", 16, 256), 25), (("demo", "bf16", 16, 256), 25),
          (("recipe", "fp32", 16, 64), 8), (("recipe", "bf16", 16, 64), 8)]
 
 

@@ -1,12 +1,17 @@
 // The reward on a thread of its own: calls leave their items, results come back as they are ready.
+// Items of calls that come within two milliseconds are scored together, oldest first; one whose
+// content was scored before is not scored again.
 
 #ifndef TRAINYARD_REWARD_SERVICE_SCORING_LOOP_H_
 #define TRAINYARD_REWARD_SERVICE_SCORING_LOOP_H_
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -18,6 +23,7 @@
 #include "base/bounded_queue.h"
 #include "base/clock.h"
 #include "reward_service/reward.h"
+#include "reward_service/score_cache.h"
 
 namespace trainyard::reward_service {
 
@@ -62,18 +68,37 @@ class ScoringLoop {
     absl::Time deadline;
     std::shared_ptr<Results> results;
   };
+  // An item on the scoring thread.
+  struct Waiting {
+    ScoreItem item;
+    absl::Time deadline;
+    std::shared_ptr<Results> results;
+    std::string key;                   // in the cache
+    std::optional<ScoredItem> scored;  // once it is known
+  };
 
   explicit ScoringLoop(const Clock& clock);
   void Run();
-  void ScoreCall(Reward& reward, Call call) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Moves calls to `waiting_`; false when there is none and there will be none.
+  bool Gather();
+  void Take(Call call);
+  std::vector<Waiting> NextChunk() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Scores what no cache knew.
+  void ScoreChunk(std::vector<Waiting>& chunk);
+  void Deliver(std::vector<Waiting> chunk) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Clock& clock_;
   BoundedQueue<Call> calls_;
   std::atomic<bool> stopping_{false};
   RewardFacts facts_;
-  std::unique_ptr<Reward> reward_;  // the scoring thread's
-  absl::Duration window_begin_;     // the scoring thread's
-  int window_scores_ = 0;           // the scoring thread's
+
+  // The scoring thread's own.
+  std::unique_ptr<Reward> reward_;
+  ScoreCache cache_;
+  std::deque<Waiting> waiting_;
+  absl::Duration window_begin_;
+  int window_scores_ = 0;
+
   mutable absl::Mutex mutex_;
   ScoringLoad load_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;

@@ -7,6 +7,7 @@
 #include "absl/time/clock.h"
 #include "base/random.h"
 #include "model/weights.h"
+#include "tests/reward_service/tiny_reward_model.h"
 #include "tests/support/process.h"
 
 namespace trainyard::reward_service {
@@ -19,21 +20,7 @@ class LearnedScorerTest : public ::testing::Test {
   LearnedScorerTest() {
     at::set_num_threads(1);
     options_.directory = directory_.path();
-    model::ModelConfig config;
-    config.head = model::Head::kScalar;
-    config.vocab_size = 61;
-    config.width = 64;
-    config.ffn_width = 128;
-    config.layers = 2;
-    config.heads = config.kv_heads = 4;
-    config.head_width = 16;
-    config.max_positions = 64;
-    model::SaveOptions save;
-    save.card.tokenizer_sha256 = "mine";
-    save.card.normalisation = {.mean = 0.5, .deviation = 2, .samples = 10};
-    const auto model = model::InitModel(config, {.seed = 3, .standard_deviation = 0.3});
-    EXPECT_TRUE(model.ok());
-    EXPECT_TRUE(model::SaveModel(*model, directory_.path(), save).ok());
+    WriteTinyRewardModel(directory_.path());
   }
 
   static std::vector<ScoreItem> Items(int count) {
