@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "checkpoint/manifest.h"
 #include "checkpoint/manifest_files.h"
+#include "cli/text.h"
 
 namespace trainyard::cli {
 namespace {
@@ -104,7 +105,9 @@ absl::StatusOr<v1::Artifact> FindArtifact(Client& client, const std::string& ref
   }
   return absl::NotFoundError(
       absl::StrCat("job ", job.id(), " (", job.spec().name(), ") has no output \"", name,
-                   "\" (outputs: ", outputs.empty() ? "none yet" : Names(outputs), ")"));
+                   "\" (outputs: ", outputs.empty() ? "none" : Names(outputs), "; it is ",
+                   Name(job.state()),
+                   "); a name means the newest job of this name, older ones go by their ids"));
 }
 
 absl::Status CopyArtifact(const v1::Artifact& artifact, const Roots& roots,

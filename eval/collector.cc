@@ -1,6 +1,7 @@
 #include "eval/collector.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
@@ -21,6 +22,8 @@ constexpr absl::Duration kScoreTimeout = absl::Minutes(5);
 constexpr absl::Duration kRewardWait = absl::Seconds(5);
 constexpr absl::Duration kLook = absl::Milliseconds(200);
 constexpr absl::Duration kRetryPause = absl::Seconds(1);
+constexpr absl::Duration kRateInterval = absl::Seconds(2);
+constexpr absl::Duration kRateTimeout = absl::Seconds(2);
 
 // Whether another task, or the same one later, may succeed.
 bool WorthAnotherTry(const absl::Status& status) {
@@ -174,16 +177,21 @@ absl::Status Collector::Run(const std::vector<const data::Prompt*>& prompts, Ans
   size_t left = missing.size();
   Progress progress{static_cast<int64_t>(prompts.size() - left), false};
   on_progress(progress);
-  absl::Duration last_row = Clock::Real().Monotonic();
+  absl::Duration last_sign = Clock::Real().Monotonic();
   while (left > 0) {
     StartLanes();
     if (lanes_.empty() != progress.waiting) {
       progress.waiting = lanes_.empty();
       on_progress(progress);
     }
-    std::optional<LaneReport> report = reports_.Pop(kLook);
+    std::optional<LaneReport> report = reports_.Pop(std::min(kLook, options_.stall / 8));
     if (!report.has_value()) {
-      if (Clock::Real().Monotonic() - last_row > options_.stall) return Stalled();
+      const absl::Duration now = Clock::Real().Monotonic();
+      if (RateChanged(&progress)) {
+        last_sign = now;
+        on_progress(progress);
+      }
+      if (now - last_sign > options_.stall) return Stalled();
       continue;
     }
     if (report->ended.has_value()) TY_RETURN_IF_ERROR(OnEnded(*report));
@@ -191,7 +199,7 @@ absl::Status Collector::Run(const std::vector<const data::Prompt*>& prompts, Ans
     TY_RETURN_IF_ERROR(log->Append(
         report->rows, [&](int64_t row) -> const data::Prompt& { return *by_row.at(row); }));
     left -= report->rows.size();
-    last_row = Clock::Real().Monotonic();
+    last_sign = Clock::Real().Monotonic();
     progress.rows = static_cast<int64_t>(prompts.size() - left);
     on_progress(progress);
   }
@@ -219,9 +227,21 @@ absl::Status Collector::OnEnded(const LaneReport& report) {
   return absl::OkStatus();
 }
 
+bool Collector::RateChanged(Progress* progress) {
+  const absl::Duration now = Clock::Real().Monotonic();
+  if (now - looked_at_ < std::min(kRateInterval, options_.stall / 8)) return false;
+  looked_at_ = now;
+  double rate = 0;
+  for (const task::Peer& peer : session_->Peers().Ready("rollout")) {
+    if (!lanes_.contains(peer.task_uid)) continue;
+    rate += RolloutClient(peer.endpoint, fence_).TokensPerSecond(kRateTimeout).value_or(0);
+  }
+  return std::exchange(progress->tokens_per_second, rate) != rate;
+}
+
 absl::Status Collector::Stalled() const {
   return absl::DeadlineExceededError(absl::StrCat(
-      "no answer was finished for ", absl::FormatDuration(options_.stall), "; ",
+      "no answer was finished and no token drawn for ", absl::FormatDuration(options_.stall), "; ",
       session_->Peers().Ready("rollout").size(), " rollout tasks are ready",
       last_failure_.ok() ? "" : absl::StrCat("; last failure: ", last_failure_.message())));
 }

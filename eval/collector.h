@@ -37,7 +37,7 @@ struct CollectorOptions {
   Sampling sampling;
   std::optional<int> rollout_index;          // only this rollout task; nothing: all of them
   bool scored = false;                       // by reward tasks, before a row is kept
-  absl::Duration stall = absl::Minutes(10);  // longest time without a finished row
+  absl::Duration stall = absl::Minutes(10);  // longest time without a row or a new token
 };
 
 // One thread (the caller of Run) decides and writes the log; one lane (a thread) per rollout task
@@ -55,11 +55,12 @@ class Collector {
   struct Progress {
     int64_t rows = 0;      // in the log
     bool waiting = false;  // there is no rollout task to draw them
+    double tokens_per_second = 0;  // of all rollout tasks; looked at while no row is finished
   };
 
   // Returns when every prompt has its row in `log`; `on_progress` hears of every change. Once.
-  // DeadlineExceeded: no row was finished for `stall`, says what it waited for. Any other error of
-  // a task that another try would not help.
+  // DeadlineExceeded: no row was finished and no token drawn for `stall`, says what it waited for.
+  // Any other error of a task that another try would not help.
   absl::Status Run(const std::vector<const data::Prompt*>& prompts, AnswerLog* log,
                    const std::function<void(const Progress&)>& on_progress);
 
@@ -75,6 +76,8 @@ class Collector {
   void StartLanes();
   absl::Status OnEnded(const LaneReport& report);
   absl::Status Stalled() const;
+  // Whether the rollout tasks draw at another rate than when last looked at.
+  bool RateChanged(Progress* progress);
   std::vector<const data::Prompt*> TakeChunk() ABSL_LOCKS_EXCLUDED(mutex_);
   void GiveBack(const std::vector<const data::Prompt*>& prompts) ABSL_LOCKS_EXCLUDED(mutex_);
   bool HasPending() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -87,6 +90,7 @@ class Collector {
   std::map<uint64_t, std::unique_ptr<Lane>> lanes_;  // by task
   std::map<uint64_t, absl::Duration> not_before_;    // monotonic; after a failure
   absl::Status last_failure_;
+  absl::Duration looked_at_ = Clock::Real().Monotonic();
   mutable absl::Mutex mutex_;
   std::deque<const data::Prompt*> pending_ ABSL_GUARDED_BY(mutex_);
 };

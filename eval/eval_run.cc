@@ -64,6 +64,7 @@ class EvalRun {
     task::Progress progress;
     progress.phase = phase;
     progress.step = step;
+    if (phase == "generate") progress.tokens_per_second = tokens_per_second_;
     progress.total_steps = static_cast<int64_t>(prepared_.prompts.size() * job_.models.size());
     session_->Report(progress);
   }
@@ -155,6 +156,7 @@ class EvalRun {
     TY_RETURN_IF_ERROR(collector.Run(prepared_.prompts, log.get(), [&](const auto& now) {
       rows_done_ += now.rows - counted;
       counted = now.rows;
+      tokens_per_second_ = now.tokens_per_second;
       Report(now.waiting ? "waiting_rollout" : "generate", rows_done_);
     }));
     answers_[model].model = place.name;
@@ -260,6 +262,7 @@ class EvalRun {
   PreparedPrompts prepared_;
   std::vector<ModelAnswers> answers_;  // by model; each written by its own collecting thread
   std::atomic<int64_t> rows_done_ = 0;
+  std::atomic<double> tokens_per_second_ = 0;
   int64_t scored_requests_ = 0;
 };
 

@@ -43,6 +43,7 @@ absl::Status RunGenerate(const GenerateJob& job, const task::Assignment& assignm
   TY_RETURN_IF_ERROR(collector.Run(prepared.prompts, log.get(), [&](const auto& now) {
     progress.phase = now.waiting ? "waiting_rollout" : "generate";
     progress.step = now.rows;
+    progress.tokens_per_second = now.tokens_per_second;
     session->Report(progress);
   }));
 

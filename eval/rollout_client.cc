@@ -100,6 +100,13 @@ absl::Status RolloutClient::Generate(const std::vector<PromptTokens>& prompts,
       absl::StrCat(endpoint_, " ended its stream after ", delivered, " of ", wanted, " answers"));
 }
 
+absl::StatusOr<double> RolloutClient::TokensPerSecond(absl::Duration timeout) {
+  TY_ASSIGN_OR_RETURN(const v1::GetLoadResponse load,
+                      rpc::Call(*stub_, &v1::RolloutService::Stub::GetLoad, v1::GetLoadRequest(),
+                                {.timeout = timeout, .fence = fence_}));
+  return load.running_sequences() > 0 ? load.tokens_per_second() : 0;
+}
+
 absl::StatusOr<std::vector<double>> RolloutClient::Score(
     const std::vector<ScoredSequence>& sequences, const Sampling* sampling,
     absl::Duration timeout) {

@@ -55,6 +55,9 @@ class RolloutClient {
                         const CallLimits& limits,
                         const std::function<void(DrawnAnswer)>& on_answer);
 
+  // What it draws at present: it changes while the task works, stands still when it does not.
+  absl::StatusOr<double> TokensPerSecond(absl::Duration timeout);
+
   // The sum of each sequence's log-probs from its `begin` on: by the sampling's temperature and
   // masks, or (null) at temperature 1 without masks.
   absl::StatusOr<std::vector<double>> Score(const std::vector<ScoredSequence>& sequences,

@@ -37,7 +37,9 @@ void RecordProgress(const CoreOptions& options, Task& task, const Progress& prog
     times.push_back(now - task.progress_at);
     if (static_cast<int>(times.size()) > options.hang_window) times.pop_front();
   }
-  if (moved) task.progress_at = now;
+  // Within a step a rate that changes is a sign of life: an answer may take longer than others did.
+  const bool alive = moved || task.progress->tokens_per_second != progress.tokens_per_second;
+  if (alive) task.progress_at = now;
   task.progress = progress;
 }
 

@@ -1,4 +1,4 @@
-// Hangs: a task that reports, but whose (phase, step) stands still.
+// Hangs: a task that reports, but whose phase, step and tokens/s stand still.
 
 #ifndef TRAINYARD_COORDINATOR_CORE_HANG_H_
 #define TRAINYARD_COORDINATOR_CORE_HANG_H_
@@ -9,7 +9,8 @@
 
 namespace trainyard::coordinator {
 
-// Keeps the progress and, when phase or step changed, how long the last one took.
+// Keeps the progress and, when phase or step changed, how long the last one took (since its last
+// sign of life: a rate of tokens that changes within a step).
 void RecordProgress(const CoreOptions& options, Task& task, const Progress& progress,
                     absl::Time now);
 

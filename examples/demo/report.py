@@ -33,6 +33,9 @@ td.n { white-space: nowrap; }
 figure { margin: 0; padding: 14px 16px; border: 1px solid var(--line); border-radius: 10px; }
 figcaption { font-size: 13px; color: var(--soft); margin-bottom: 6px; }
 .wide { overflow-x: auto; }
+@media (max-width: 620px) {
+  main { padding: 24px 14px 60px; } h1 { font-size: 22px; }
+  table { font-size: 13px; } th, td { padding-right: 8px; } }
 """
 
 SCRIPT = """
@@ -67,13 +70,12 @@ def gate_rows(gates):
         if gate.get("low") is not None:
             interval = f"[{gate['low']:.3f}, {gate['high']:.3f}]"
         mark = "<span class=ok>holds</span>" if gate["ok"] else "<span class=no>fails</span>"
-        yield (f"<tr><td>{escape(gate['name'])}<td class=n>{gate['value']:.3f}"
-               f"<td class=n>{interval}"
-               f"<td class=n>{escape(gate['bound'])}<td>{mark}")
+        yield (f"<tr><td>{escape(gate['name'])}<td>{mark}<td class=n>{gate['value']:.3f}"
+               f"<td class=n>{interval}<td>{escape(gate['bound'])}")
 
 
 def gate_table(gates):
-    return ("<div class=wide><table><tr><th>measure<th>value<th>95 % interval<th>gate<th>"
+    return ("<div class=wide><table><tr><th>measure<th><th>value<th>95 % interval<th>gate"
             f"{''.join(gate_rows(gates))}</table></div>")
 
 

@@ -9,6 +9,7 @@ by shuffled ratings, which must not raise what the demo raises.
 """
 
 import argparse
+import ctypes
 import json
 import os
 import pathlib
@@ -26,10 +27,16 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 STAGES = ("tokenizer", "pretrain", "sft", "reference", "reward", "ppo", "verdict")
 SAMPLES_SHOWN = 12
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+    """In a child: TERM to it when its parent is gone, however that ended."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Cluster:
-    """`trainyard up` as a child process, and its CLI."""
+    """`trainyard up` as a child process, and its CLI. Ends with the `with` block."""
 
     def __init__(self, binaries, directory, data):
         self.cli = str(binaries / "trainyard")
@@ -38,8 +45,19 @@ class Cluster:
         self.process = subprocess.Popen(
             [self.cli, "up", "--slots", "4", "--dir", str(directory), "--root", f"data={data}",
              "--listen", "127.0.0.1:0"],
-            stdout=subprocess.PIPE, stderr=self.log, text=True, start_new_session=True)
-        self.address = self._address()
+            stdout=subprocess.PIPE, stderr=self.log, text=True, start_new_session=True,
+            preexec_fn=end_with_parent)
+        try:
+            self.address = self._address()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
     def _address(self):
         for line in self.process.stdout:
@@ -66,6 +84,7 @@ class Cluster:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        self.process.stdout.close()
         self.log.close()
 
 
@@ -231,17 +250,11 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
     data, directory = prepare(arguments.out)
-    cluster = Cluster(arguments.build.resolve() / "bin", directory.resolve(), data.resolve())
-    try:
+    with Cluster(arguments.build.resolve() / "bin", directory.resolve(), data.resolve()) as cluster:
         pipeline = run_pipeline(cluster, arguments)
         results = gather(cluster, pipeline, arguments.out, started)
         if arguments.controls:
             results["controls"] = run_controls(cluster, arguments.out)
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        return 130
-    finally:
-        cluster.stop()
     (arguments.out / "results.json").write_text(json.dumps(results, indent=1))
     (arguments.out / "report.html").write_text(report.render(results), encoding="utf-8")
     print_table(results["gates"])
@@ -255,4 +268,8 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)

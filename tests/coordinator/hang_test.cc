@@ -67,6 +67,20 @@ class HangingJobTest : public testing::Test {
   uint64_t uid_ = 0;
 };
 
+TEST(HangTest, ATaskThatDrawsTokensWithinALongStepIsAlive) {
+  const CoreOptions options;
+  Task task = TaskIn("generate", 20, absl::Seconds(1));
+  const absl::Time began = task.progress_at;
+  Progress progress = {"generate", 20};
+  for (int i = 1; i <= 10; ++i) {
+    progress.tokens_per_second = 5 + 0.01 * i;
+    RecordProgress(options, task, progress, began + absl::Seconds(30 * i));
+  }
+  EXPECT_EQ(task.progress_at, began + absl::Seconds(300));
+  RecordProgress(options, task, progress, began + absl::Seconds(360));
+  EXPECT_EQ(task.progress_at, began + absl::Seconds(300)) << "nothing changed";
+}
+
 TEST_F(HangingJobTest, AStepThatDoesNotEndIsAHang) {
   harness_.Pass(absl::Seconds(58));
   EXPECT_EQ(harness_.attempt(id_).state, AttemptState::kRunning);

@@ -85,6 +85,26 @@ TEST_F(CollectorTest, NothingWaitsForEver) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("0 rollout tasks are ready"));
 }
 
+TEST_F(CollectorTest, AnAnswerMayTakeLongerThanTheStallLimitWhileTokensAreDrawn) {
+  FakeRollout rollout(*tokenizer_, "fine");
+  rollout.looks_before_answers = 30;
+  Serve("rollout", 0, &rollout);
+  options_.stall = absl::Milliseconds(400);
+  const auto log = Log(1);
+  const absl::Status status = Run(log.get());
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(log->rows().size(), 10);
+}
+
+TEST_F(CollectorTest, ATaskWhoseRateStandsStillIsStalled) {
+  FakeRollout rollout(*tokenizer_, "fine");
+  rollout.looks_before_answers = 1000;
+  rollout.rate_changes = false;
+  Serve("rollout", 0, &rollout);
+  options_.stall = absl::Milliseconds(400);
+  EXPECT_EQ(Run(Log(1).get()).code(), absl::StatusCode::kDeadlineExceeded);
+}
+
 TEST_F(CollectorTest, SaysWhenItWaitsForARolloutTask) {
   FakeRollout rollout(*tokenizer_, "fine");
   bool waited = false;

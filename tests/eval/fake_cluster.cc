@@ -30,8 +30,25 @@ std::shared_ptr<const tokenizer::Tokenizer> ByteTokenizer() {
 
 }  // namespace
 
+FakeRollout::~FakeRollout() {
+  const auto nobody_waits = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return waiting_ == 0; };
+  absl::MutexLock lock(&mutex_);
+  ending_ = true;
+  mutex_.Await(absl::Condition(&nobody_waits));
+}
+
 grpc::Status FakeRollout::Generate(grpc::ServerContext*, const v1::GenerateRequest* request,
                                    grpc::ServerWriter<v1::GenerateResponse>* writer) {
+  {
+    const auto looked_at = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return looks_ >= looks_before_answers || ending_;
+    };
+    absl::MutexLock lock(&mutex_);
+    ++waiting_;
+    mutex_.Await(absl::Condition(&looked_at));
+    --waiting_;
+    if (ending_) return grpc::Status::CANCELLED;
+  }
   for (const v1::GeneratePrompt& prompt : request->prompts()) {
     for (int sample = prompt.first_sample(); sample < prompt.first_sample() + prompt.n();
          ++sample) {
@@ -53,6 +70,15 @@ grpc::Status FakeRollout::Generate(grpc::ServerContext*, const v1::GenerateReque
       if (!writer->Write(response)) return grpc::Status::CANCELLED;
     }
   }
+  return grpc::Status::OK;
+}
+
+grpc::Status FakeRollout::GetLoad(grpc::ServerContext*, const v1::GetLoadRequest*,
+                                  v1::GetLoadResponse* response) {
+  absl::MutexLock lock(&mutex_);
+  ++looks_;
+  response->set_running_sequences(1);
+  response->set_tokens_per_second(rate_changes ? looks_ : 1);
   return grpc::Status::OK;
 }
 

@@ -31,9 +31,13 @@ class FakeRollout : public v1::RolloutService::Service {
  public:
   FakeRollout(const tokenizer::Tokenizer& tokenizer, std::string word)
       : tokenizer_(tokenizer), word_(std::move(word)) {}
+  ~FakeRollout() override;  // lets go of the calls that wait for a look
 
   grpc::Status Generate(grpc::ServerContext* context, const v1::GenerateRequest* request,
                         grpc::ServerWriter<v1::GenerateResponse>* writer) override;
+  // Another rate each time, or always the same.
+  grpc::Status GetLoad(grpc::ServerContext* context, const v1::GetLoadRequest* request,
+                       v1::GetLoadResponse* response) override;
   // -0.5 a token with masks, -0.25 without.
   grpc::Status Score(grpc::ServerContext* context, const v1::ScoreTokensRequest* request,
                      v1::ScoreTokensResponse* response) override;
@@ -42,10 +46,17 @@ class FakeRollout : public v1::RolloutService::Service {
   std::atomic<int> answers_left{-1};
   grpc::Status failure = grpc::Status(grpc::StatusCode::UNAVAILABLE, "killed");
   std::atomic<int> answers_given{0};
+  // No answer before GetLoad was called so often.
+  int looks_before_answers = 0;
+  bool rate_changes = true;
 
  private:
   const tokenizer::Tokenizer& tokenizer_;
   const std::string word_;
+  absl::Mutex mutex_;
+  int looks_ ABSL_GUARDED_BY(mutex_) = 0;
+  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // Scores an answer by its number of tokens; refuses rows in `refused_rows`.
