@@ -13,8 +13,7 @@ constexpr size_t kFinishedKept = 10'000;
 }  // namespace
 
 AgentCore::AgentCore(AgentCoreOptions options)
-    : options_(std::move(options)),
-      backoff_(options_.first_backoff, options_.longest_backoff, options_.random_key) {}
+    : options_(std::move(options)), link_(options_.link) {}
 
 std::vector<AgentAction> AgentCore::Step(const AgentEvent& event, absl::Duration now) {
   now_ = std::max(now_, now);
@@ -24,15 +23,12 @@ std::vector<AgentAction> AgentCore::Step(const AgentEvent& event, absl::Duration
 }
 
 absl::Duration AgentCore::NextTick() const {
-  if (phase_ == Phase::kIdle || phase_ == Phase::kGone) return absl::InfiniteDuration();
-  absl::Duration next = std::min(orphan_at_, leave_stop_at_);
+  if (link_.phase() == SessionLink::Phase::kIdle || gone()) return absl::InfiniteDuration();
+  absl::Duration next = std::min({orphan_at_, leave_stop_at_, link_.NextDue()});
   if (now_ < leave_by_) next = std::min(next, leave_by_);
-  if (phase_ == Phase::kWaiting) next = std::min(next, open_at_);
-  if (phase_ == Phase::kOpening) next = std::min(next, heard_at_ + options_.silence);
-  if (phase_ == Phase::kOpen) next = std::min(next, next_heartbeat_);
   for (const auto& [uid, task] : tasks_) {
     if (!task.killed) next = std::min(next, task.kill_at);
-    if (phase_ == Phase::kOpen) next = std::min(next, task.resend_at);
+    if (link_.open()) next = std::min(next, task.resend_at);
   }
   return next;
 }
@@ -45,11 +41,11 @@ ActualSet AgentCore::actual() const {
 }
 
 void AgentCore::On(const Start&, Actions* actions) {
-  if (phase_ == Phase::kIdle) Open(actions);
+  if (link_.phase() == SessionLink::Phase::kIdle) Open(actions);
 }
 
 void AgentCore::On(const Tick&, Actions* actions) {
-  if (phase_ == Phase::kGone) return;
+  if (gone()) return;
   if (now_ >= orphan_at_) {
     orphan_at_ = absl::InfiniteDuration();
     StopEverything(options_.orphan_grace,
@@ -65,33 +61,31 @@ void AgentCore::On(const Tick&, Actions* actions) {
     task.killed = true;
     actions->push_back(SignalTask{uid, /*kill=*/true, "its grace is over"});
   }
-  if (phase_ == Phase::kWaiting && now_ >= open_at_) Open(actions);
-  if (phase_ == Phase::kOpening && now_ >= heard_at_ + options_.silence) Lose(true, actions);
-  if (phase_ == Phase::kOpen) {
-    if (now_ >= heard_at_ + std::max(options_.silence, 3 * heartbeat_)) {
+  switch (link_.DueAt(now_)) {
+    case SessionLink::Due::kOpen:
+      Open(actions);
+      break;
+    case SessionLink::Due::kSilent:
       Lose(/*close=*/true, actions);
-    } else if (now_ >= next_heartbeat_) {
-      SendTo(Heartbeat{++heartbeat_sequence_}, actions);
-      next_heartbeat_ = now_ + heartbeat_;
-    }
+      break;
+    case SessionLink::Due::kHeartbeat:
+      SendTo(Heartbeat{link_.NextHeartbeat(now_)}, actions);
+      break;
+    case SessionLink::Due::kNothing:
+      break;
   }
-  if (phase_ == Phase::kOpen) SendExits(/*all=*/false, actions);
+  if (link_.open()) SendExits(/*all=*/false, actions);
   ExitWhenEmpty(actions);
 }
 
 void AgentCore::On(const Received& event, Actions* actions) {
-  const bool listening = phase_ == Phase::kOpening || phase_ == Phase::kOpen;
-  if (!listening || event.stream != stream_) return;
-  // Nothing counts before the registration: it says who speaks.
-  if (phase_ == Phase::kOpening && !std::holds_alternative<Registered>(event.message)) return;
-  heard_at_ = now_;
+  const bool welcome = std::holds_alternative<Registered>(event.message);
+  if (!link_.Hear(event.stream, welcome, now_)) return;
   std::visit([&](const auto& message) { Hear(message, actions); }, event.message);
 }
 
 void AgentCore::On(const StreamClosed& event, Actions* actions) {
-  const bool ours = (phase_ == Phase::kOpening || phase_ == Phase::kOpen) &&
-                    event.stream == stream_;
-  if (ours) Lose(/*close=*/false, actions);
+  if (link_.Uses(event.stream)) Lose(/*close=*/false, actions);
 }
 
 void AgentCore::On(const TaskStarted& event, Actions* actions) {
@@ -100,7 +94,7 @@ void AgentCore::On(const TaskStarted& event, Actions* actions) {
   Task& task = found->second;
   task.pid = event.pid;
   if (task.phase == TaskPhase::kStarting) task.phase = TaskPhase::kRunning;
-  if (phase_ == Phase::kOpen) SendTo(actual(), actions);
+  if (link_.open()) SendTo(actual(), actions);
 }
 
 void AgentCore::On(const TaskEnded& event, Actions* actions) {
@@ -111,7 +105,7 @@ void AgentCore::On(const TaskEnded& event, Actions* actions) {
   task.end = event.end;
   task.kill_at = absl::InfiniteDuration();
   task.resend_at = now_;
-  if (phase_ == Phase::kOpen) SendExits(/*all=*/false, actions);
+  if (link_.open()) SendExits(/*all=*/false, actions);
   ExitWhenEmpty(actions);
 }
 
@@ -120,7 +114,7 @@ void AgentCore::On(const PreflightDone& event, Actions* actions) {
   const auto found = preflights_.find(key);
   if (found == preflights_.end()) return;
   found->second = event.report;
-  if (phase_ != Phase::kOpen) return;
+  if (!link_.open()) return;
   SendTo(event.report, actions);
   preflights_.erase(found);
 }
@@ -131,21 +125,17 @@ void AgentCore::On(const Leave& event, Actions* actions) {
   leaving_reason_ = event.reason;
   leave_by_ = now_ + event.deadline;
   // The coordinator stops gangs as a whole; only when it does not come to it the agent does alone.
-  leave_stop_at_ = phase_ == Phase::kOpen ? now_ + event.deadline / 2 : now_;
-  if (phase_ == Phase::kOpen) SendTo(NodeLeaving{event.deadline, event.reason}, actions);
+  leave_stop_at_ = link_.open() ? now_ + event.deadline / 2 : now_;
+  if (link_.open()) SendTo(NodeLeaving{event.deadline, event.reason}, actions);
   On(Tick{}, actions);
 }
 
 void AgentCore::Hear(const Registered& message, Actions* actions) {
   if (!AcceptTerm(message.term, actions)) return;
-  const bool again = phase_ == Phase::kOpen;
-  phase_ = Phase::kOpen;
-  backoff_.Reset();
-  heartbeat_ = std::max(message.heartbeat, absl::Milliseconds(10));
-  next_heartbeat_ = now_ + heartbeat_;
+  const bool first = link_.Welcome(message.heartbeat, now_);
   orphan_timeout_ = message.orphan_timeout;
   orphan_at_ = absl::InfiniteDuration();
-  if (again) return;
+  if (!first) return;
   if (leaving_) SendTo(NodeLeaving{leave_by_ - now_, leaving_reason_}, actions);
   SendExits(/*all=*/true, actions);
   for (auto it = preflights_.begin(); it != preflights_.end();) {
@@ -200,26 +190,20 @@ void AgentCore::Hear(const HeartbeatAck& message, Actions* actions) {
 }
 
 void AgentCore::Open(Actions* actions) {
-  phase_ = Phase::kOpening;
-  heard_at_ = now_;
-  actions->push_back(OpenStream{++stream_});
-  SendTo(Register{options_.offer, highest_term_, actual()}, actions);
+  actions->push_back(OpenStream{link_.Open(now_)});
+  SendTo(Register{options_.offer, link_.highest_term(), actual()}, actions);
 }
 
 void AgentCore::Lose(bool close, Actions* actions) {
-  if (close) actions->push_back(CloseStream{stream_});
-  if (phase_ == Phase::kOpen) orphan_at_ = now_ + orphan_timeout_;
-  phase_ = Phase::kWaiting;
-  open_at_ = now_ + backoff_.Next();
+  if (close) actions->push_back(CloseStream{link_.stream()});
+  if (link_.open()) orphan_at_ = now_ + orphan_timeout_;
+  link_.Lose(now_);
 }
 
 bool AgentCore::AcceptTerm(uint64_t term, Actions* actions) {
-  if (term < highest_term_) {
-    Lose(/*close=*/true, actions);
-    return false;
-  }
-  highest_term_ = term;
-  return true;
+  if (link_.AcceptTerm(term)) return true;
+  Lose(/*close=*/true, actions);
+  return false;
 }
 
 void AgentCore::Want(const DesiredTask& wanted, Actions* actions) {
@@ -261,7 +245,7 @@ void AgentCore::StopEverything(absl::Duration grace, const std::string& reason,
 }
 
 void AgentCore::SendExits(bool all, Actions* actions) {
-  if (phase_ != Phase::kOpen) return;
+  if (!link_.open()) return;
   for (auto& [uid, task] : tasks_) {
     if (task.phase != TaskPhase::kExited || (!all && now_ < task.resend_at)) continue;
     SendTo(ExitReport{uid, task.end}, actions);
@@ -270,16 +254,16 @@ void AgentCore::SendExits(bool all, Actions* actions) {
 }
 
 void AgentCore::SendTo(AgentSays message, Actions* actions) {
-  actions->push_back(Say{stream_, std::move(message)});
+  actions->push_back(Say{link_.stream(), std::move(message)});
 }
 
 void AgentCore::ExitWhenEmpty(Actions* actions) {
-  if (!leaving_ || phase_ == Phase::kGone) return;
+  if (!leaving_ || gone()) return;
   bool alive = false;
   for (const auto& [uid, task] : tasks_) alive |= task.phase != TaskPhase::kExited;
   // Exits nobody acknowledges are told by the next registration: without the task the slot is free.
-  if (!tasks_.empty() && (alive || (phase_ == Phase::kOpen && now_ < leave_by_))) return;
-  phase_ = Phase::kGone;
+  if (!tasks_.empty() && (alive || (link_.open() && now_ < leave_by_))) return;
+  link_.End();
   actions->push_back(ExitAgent{leaving_reason_});
 }
 

@@ -25,8 +25,8 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "base/backoff.h"
 #include "base/end_class.h"
+#include "base/session_link.h"
 
 namespace trainyard::agent {
 
@@ -200,16 +200,11 @@ using AgentAction = std::variant<OpenStream, CloseStream, Say, StartTask, Signal
 
 struct AgentCoreOptions {
   NodeOffer offer;
-  absl::Duration first_backoff = absl::Milliseconds(100);
-  absl::Duration longest_backoff = absl::Seconds(2);
-  // Longest wait for Registered, and for anything at all afterwards (at least 3 heartbeats).
-  absl::Duration silence = absl::Seconds(10);
+  SessionLinkOptions link;
   // An exit that is not acknowledged is sent again after this.
   absl::Duration exit_resend = absl::Seconds(2);
   // TERM to KILL for tasks nobody wants any more.
   absl::Duration orphan_grace = absl::Seconds(10);
-  // Key of the back-off's random numbers.
-  uint64_t random_key = 0;
 };
 
 // A value. `now` is monotonic and never goes back.
@@ -224,11 +219,10 @@ class AgentCore {
 
   // Every task that is alive or whose exit is not acknowledged.
   ActualSet actual() const;
-  bool connected() const { return phase_ == Phase::kOpen; }
-  uint64_t highest_term() const { return highest_term_; }
+  bool connected() const { return link_.open(); }
+  uint64_t highest_term() const { return link_.highest_term(); }
 
  private:
-  enum class Phase { kIdle, kWaiting, kOpening, kOpen, kGone };
   struct Task {
     TaskPhase phase = TaskPhase::kStarting;
     int pid = 0;
@@ -239,6 +233,7 @@ class AgentCore {
   };
   using Actions = std::vector<AgentAction>;
 
+  bool gone() const { return link_.phase() == SessionLink::Phase::kEnded; }
   void On(const Start&, Actions* actions);
   void On(const Tick&, Actions* actions);
   void On(const Received& event, Actions* actions);
@@ -264,16 +259,9 @@ class AgentCore {
   void ExitWhenEmpty(Actions* actions);
 
   const AgentCoreOptions options_;
-  Backoff backoff_;
-  Phase phase_ = Phase::kIdle;
+  // Ended when nothing is left to do.
+  SessionLink link_;
   absl::Duration now_ = absl::ZeroDuration();
-  int64_t stream_ = 0;
-  absl::Duration open_at_ = absl::InfiniteDuration();
-  absl::Duration heard_at_ = absl::ZeroDuration();
-  absl::Duration heartbeat_ = absl::Seconds(1);
-  absl::Duration next_heartbeat_ = absl::InfiniteDuration();
-  int64_t heartbeat_sequence_ = 0;
-  uint64_t highest_term_ = 0;
   // When it last had a session, and how long it may be without one.
   absl::Duration orphan_timeout_ = absl::Minutes(30);
   absl::Duration orphan_at_ = absl::InfiniteDuration();

@@ -1,19 +1,27 @@
 // trainyard-fake-task: see fake_task.h.
 
 #include <CLI/CLI.hpp>
-#include <memory>
 #include <string>
 
 #include "agent/fake_task.h"
-#include "base/log.h"
+#include "base/cause.h"
+#include "base/progress.h"
 #include "base/shutdown.h"
+#include "base/status.h"
 #include "task/assignment.h"
+#include "task/run_task.h"
 #include "task/session.h"
 
 namespace trainyard::agent {
 namespace {
 
-constexpr absl::Duration kEndTimeout = absl::Seconds(10);
+absl::Status Work(const task::Assignment& assignment, task::TaskSession* session, Place* place) {
+  TY_ASSIGN_OR_RETURN(const FakePlan plan, PlanOf(assignment));
+  const EndReason reason = RunFakeTask(assignment, plan, session);
+  *place = {reason.step, reason.phase};
+  if (reason.end_class == EndClass::kSucceeded) return absl::OkStatus();
+  return WithCause(absl::InternalError(reason.message), reason.end_class);
+}
 
 int Main(int argc, char** argv) {
   BlockStopSignals();
@@ -21,24 +29,7 @@ int Main(int argc, char** argv) {
   CLI::App app("A task for tests of the cluster", "trainyard-fake-task");
   app.add_option("--assignment", assignment_path, "file written by the agent")->required();
   CLI11_PARSE(app, argc, argv);
-  const absl::StatusOr<task::Assignment> assignment = task::LoadAssignment(assignment_path);
-  if (!assignment.ok()) {
-    Log().error("{}", std::string(assignment.status().message()));
-    return ExitCodeOf(EndClass::kInternal);
-  }
-  ConfigureLog(assignment->TaskName(), "info");
-  const std::unique_ptr<task::TaskSession> session = task::Connect(*assignment);
-  const task::StopOnSignal stop_on_signal(session.get());
-  const absl::StatusOr<FakePlan> plan = PlanOf(*assignment);
-  EndReason reason;
-  if (plan.ok()) {
-    reason = RunFakeTask(*assignment, *plan, session.get());
-  } else {
-    reason = {.end_class = EndClass::kUserError, .message = std::string(plan.status().message())};
-  }
-  const absl::Status told = session->End(reason, kEndTimeout);
-  if (!told.ok()) Log().warn("{}", told.ToString());
-  return ExitCodeOf(reason.end_class);
+  return task::RunTask({.assignment_path = assignment_path, .name = "fake-task"}, Work);
 }
 
 }  // namespace

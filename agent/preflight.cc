@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/atomic_file.h"
+#include "base/cause.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "checkpoint/manifest.h"
@@ -121,7 +122,7 @@ absl::Status CheckRunDirectory(const std::string& uri, const Roots& roots) {
   if (statvfs(path.c_str(), &space) != 0) return ErrnoStatus(errno, path.string());
   const int64_t free_bytes = static_cast<int64_t>(space.f_bavail) * space.f_frsize;
   if (free_bytes < kLeastFreeBytes) {
-    return absl::ResourceExhaustedError(absl::StrCat(
+    return DiskFullError(absl::StrCat(
         "only ", free_bytes >> 20, " MiB are free on the file system of ", wanted, " (", uri,
         "), a job needs at least ", kLeastFreeBytes >> 20, " MiB; free some space"));
   }
@@ -162,8 +163,8 @@ PreflightReport Preflight(const PreflightOrder& order, const Roots& roots) {
   if (!problems.empty()) {
     report.problem = Problem(EndClass::kUserError, absl::StrJoin(problems, "; "));
   } else if (!room.ok()) {
-    report.problem = Problem(absl::IsResourceExhausted(room) ? EndClass::kDiskFull
-                                                             : EndClass::kUserError,
+    report.problem = Problem(CauseOf(room) == EndClass::kDiskFull ? EndClass::kDiskFull
+                                                                 : EndClass::kUserError,
                              std::string(room.message()));
   } else {
     report.ok = true;

@@ -12,6 +12,7 @@
 #include "agent/processes.h"
 #include "agent/wire.h"
 #include "base/bounded_queue.h"
+#include "base/cause.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -34,7 +35,7 @@ using Inbox = BoundedQueue<AgentEvent>;
 AgentCoreOptions CoreOptions(const AgentOptions& options) {
   AgentCoreOptions core;
   core.offer = options.offer;
-  core.random_key = EntropyBits();
+  core.link.random_key = EntropyBits();
   return core;
 }
 
@@ -222,8 +223,8 @@ void Agent::Loop::Do(const StartTask& action) {
   absl::StatusOr<Launch> launch = launcher_->Prepare(action.task);
   if (!launch.ok()) {
     EndReason end;
-    end.end_class = absl::IsResourceExhausted(launch.status()) ? EndClass::kDiskFull
-                                                               : EndClass::kInternal;
+    const bool disk_full = CauseOf(launch.status()) == EndClass::kDiskFull;
+    end.end_class = disk_full ? EndClass::kDiskFull : EndClass::kInternal;
     end.message = absl::StrCat("task ", task_uid, " could not be started: ",
                                launch.status().message());
     return Step(TaskEnded{task_uid, std::move(end)});

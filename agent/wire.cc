@@ -1,6 +1,6 @@
 #include "agent/wire.h"
 
-#include "task/wire.h"
+#include "wire/records.h"
 
 namespace trainyard::agent {
 namespace {
@@ -63,17 +63,17 @@ void Fill(const ActualSet& message, v1::AgentMessage* wire) {
   Fill(message, wire->mutable_actual());
 }
 
-void Fill(const ExitReport& message, v1::AgentMessage* wire) {
-  wire->mutable_exit()->set_task_uid(message.task_uid);
-  *wire->mutable_exit()->mutable_end() = task::ToWire(message.end);
+void Fill(const ExitReport& message, v1::AgentMessage* out) {
+  out->mutable_exit()->set_task_uid(message.task_uid);
+  *out->mutable_exit()->mutable_end() = wire::ToWire(message.end);
 }
 
-void Fill(const PreflightReport& message, v1::AgentMessage* wire) {
-  v1::PreflightResult* to = wire->mutable_preflight();
+void Fill(const PreflightReport& message, v1::AgentMessage* out) {
+  v1::PreflightResult* to = out->mutable_preflight();
   to->set_job_id(message.job_id);
   to->set_epoch(message.epoch);
   to->set_ok(message.ok);
-  if (!message.ok) *to->mutable_problem() = task::ToWire(message.problem);
+  if (!message.ok) *to->mutable_problem() = wire::ToWire(message.problem);
 }
 
 void Fill(const NodeLeaving& message, v1::AgentMessage* wire) {

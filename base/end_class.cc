@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "base/cause.h"
+
 namespace trainyard {
 namespace {
 
@@ -32,6 +34,7 @@ EndClass EndClassOfExitCode(int exit_code) {
 }
 
 EndClass EndClassOf(const absl::Status& status) {
+  if (const EndClass cause = CauseOf(status); cause != EndClass::kUnspecified) return cause;
   switch (status.code()) {
     case absl::StatusCode::kOk:
       return EndClass::kSucceeded;
@@ -42,14 +45,10 @@ EndClass EndClassOf(const absl::Status& status) {
     case absl::StatusCode::kAlreadyExists:
     case absl::StatusCode::kOutOfRange:
       return EndClass::kUserError;
-    case absl::StatusCode::kResourceExhausted:
-      return EndClass::kDiskFull;
     case absl::StatusCode::kDataLoss:
       return EndClass::kDeviceError;
     case absl::StatusCode::kAborted:
       return EndClass::kDrained;
-    case absl::StatusCode::kUnavailable:
-      return EndClass::kPeerLost;
     case absl::StatusCode::kCancelled:
       return EndClass::kCancelled;
     case absl::StatusCode::kDeadlineExceeded:

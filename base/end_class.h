@@ -58,10 +58,11 @@ int ExitCodeOf(EndClass end_class);
 // The class an exit code stands for. A code outside the table is kInternal.
 EndClass EndClassOfExitCode(int exit_code);
 
-// What a failed status of a task means for its job: InvalidArgument, NotFound, PermissionDenied,
-// FailedPrecondition, AlreadyExists and OutOfRange are the user's, ResourceExhausted a full disk,
-// DataLoss a device or disk error, Aborted a stale epoch (drained), Unavailable a lost peer,
-// Cancelled cancelled, DeadlineExceeded a hang, the rest internal.
+// What a failed status of a task means for its job. The cause that it names (base/cause.h) comes
+// first. Without one, by code: InvalidArgument, NotFound, PermissionDenied, FailedPrecondition,
+// AlreadyExists and OutOfRange are the user's, DataLoss a device or disk error, Aborted a stale
+// epoch (drained), Cancelled cancelled, DeadlineExceeded a hang. The rest is internal,
+// ResourceExhausted and Unavailable too: what was exhausted or away is for the message to say.
 EndClass EndClassOf(const absl::Status& status);
 
 }  // namespace trainyard

@@ -7,6 +7,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "base/cause.h"
 #include "base/log.h"
 
 namespace trainyard {
@@ -25,7 +26,11 @@ absl::Status ErrnoStatus(int errno_value, absl::string_view what) {
   switch (errno_value) {
     case ENOSPC:
     case EDQUOT:
-      return absl::ResourceExhaustedError(message);
+      return DiskFullError(message);
+    case ENOMEM:
+      return OutOfMemoryError(message);
+    case EIO:
+      return WithCause(absl::UnavailableError(message), EndClass::kDeviceError);
     case ENOENT:
       return absl::NotFoundError(message);
     case EEXIST:

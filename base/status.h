@@ -21,8 +21,8 @@ namespace trainyard {
 // `status` with "context: " before its message; OK stays OK. Keeps the code and payloads.
 absl::Status Annotate(const absl::Status& status, absl::string_view context);
 
-// The status of the C library's `errno_value`, with "what: strerror" as message. ENOSPC and EDQUOT
-// become ResourceExhausted, ENOENT NotFound, EEXIST AlreadyExists, EACCES/EPERM PermissionDenied.
+// The status of the C library's `errno_value`, with "what: strerror" as message: DiskFullError,
+// OutOfMemoryError, NotFound, AlreadyExists, PermissionDenied; else Unavailable (EIO: of a device).
 absl::Status ErrnoStatus(int errno_value, absl::string_view what);
 
 // A broken invariant of our own code: logs where and why, then aborts. Never for input.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/cause.h"
 #include "base/status.h"
 #include "collective/c10d_group.h"
 #include "collective/c10d_store.h"
@@ -23,9 +24,8 @@ absl::StatusOr<std::unique_ptr<Group>> MakeGlooGroup(std::unique_ptr<Store> stor
     backend = c10::make_intrusive<c10d::ProcessGroupGloo>(
         store->c10d().store, options.rank, options.world_size, gloo_options);
   } catch (const std::exception& e) {
-    return absl::UnavailableError(absl::StrCat("rank ", options.rank, " of ", options.world_size,
-                                               " on ", options.host,
-                                               " cannot connect to its peers: ", e.what()));
+    return PeerLostError(absl::StrCat("rank ", options.rank, " of ", options.world_size, " on ",
+                                      options.host, " cannot connect to its peers: ", e.what()));
   }
   return MakeC10dGroup(std::move(backend), std::move(store), options);
 }

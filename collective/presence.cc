@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/cause.h"
 #include "base/log.h"
 #include "base/status.h"
 
@@ -35,12 +36,11 @@ void Presence::Tick() {
       store_->Set(BeatKey(rank_), absl::StrCat(beats_, " ", calls_.load()));
   absl::StatusOr<bool> failed = beaten.ok() ? store_->Has("failure") : beaten;
   if (!failed.ok()) {
-    peer_failure_ = absl::UnavailableError(absl::StrCat(
+    peer_failure_ = PeerLostError(absl::StrCat(
         "rank 0, which hosts the rendezvous store, is gone: ", failed.status().message()));
   } else if (*failed) {
     absl::StatusOr<std::string> reason = store_->Get("failure", kStoreTimeout);
-    peer_failure_ =
-        absl::UnavailableError(reason.ok() ? *reason : std::string(reason.status().message()));
+    peer_failure_ = PeerLostError(reason.ok() ? *reason : std::string(reason.status().message()));
   }
 }
 
@@ -83,7 +83,7 @@ absl::Status Presence::Diagnose(absl::string_view what) {
   if (mutex_.AwaitWithTimeout(absl::Condition(&known), kWatch)) return peer_failure_;
   absl::StatusOr<std::vector<Beat>> after = before.ok() ? ReadBeats() : before;
   if (!after.ok()) {
-    return absl::UnavailableError(absl::StrCat(
+    return PeerLostError(absl::StrCat(
         "rank 0, which hosts the rendezvous store, is gone: ", after.status().message()));
   }
   std::vector<int> gone;
@@ -97,8 +97,8 @@ absl::Status Presence::Diagnose(absl::string_view what) {
     }
   }
   if (!gone.empty()) {
-    return absl::UnavailableError(absl::StrCat("rank ", absl::StrJoin(gone, ", "), " of ",
-                                               world_size_, " is gone: ", what));
+    return PeerLostError(absl::StrCat("rank ", absl::StrJoin(gone, ", "), " of ", world_size_,
+                                      " is gone: ", what));
   }
   return absl::DeadlineExceededError(absl::StrCat(
       "a collective call failed: ", what, "; this rank has made ", calls_.load(), " calls; ",

@@ -9,6 +9,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/cause.h"
 #include "base/status.h"
 #include "collective/c10d_store.h"
 
@@ -22,7 +23,7 @@ auto Catch(const std::string& endpoint, Call&& call)
   try {
     return std::forward<Call>(call)();
   } catch (const std::exception& e) {
-    return absl::UnavailableError(
+    return PeerLostError(
         absl::StrCat("rendezvous store of rank 0 at ", endpoint, ": ", e.what()));
   }
 }

@@ -9,41 +9,7 @@ int64_t ToMicros(absl::Time time) {
                                                                         : absl::ToUnixMicros(time);
 }
 
-v1::EndReason ToWire(const EndReason& end) {
-  v1::EndReason message;
-  message.set_class_(static_cast<v1::EndClass>(end.end_class));
-  message.set_message(end.message);
-  message.set_step(end.step);
-  message.set_phase(end.phase);
-  message.set_task(end.task);
-  message.set_exit_code(end.exit_code);
-  message.set_signal(end.signal);
-  message.set_peak_rss_bytes(end.peak_rss_bytes);
-  return message;
-}
-
-v1::Progress ToWire(const Progress& progress) {
-  v1::Progress message;
-  message.set_phase(progress.phase);
-  message.set_step(progress.step);
-  message.set_total_steps(progress.total_steps);
-  message.set_tokens_per_second(progress.tokens_per_second);
-  message.set_headline(progress.headline);
-  message.set_headline_name(progress.headline_name);
-  return message;
-}
-
-v1::Artifact ToWire(const ArtifactRow& artifact) {
-  v1::Artifact message;
-  message.set_name(artifact.name);
-  message.set_uri(artifact.uri);
-  message.set_manifest_sha256(artifact.manifest_sha256);
-  message.set_job_id(artifact.job_id);
-  message.set_epoch(artifact.epoch);
-  message.set_type(artifact.type);
-  message.set_size_bytes(artifact.size_bytes);
-  return message;
-}
+v1::Artifact ToWire(const ArtifactRow& artifact) { return wire::ArtifactToWire(artifact); }
 
 v1::Checkpoint ToWire(const CheckpointRow& checkpoint) {
   v1::Checkpoint message;
@@ -178,32 +144,11 @@ v1::Event ToWire(const EventRow& event) {
   return message;
 }
 
-EndReason FromWire(const v1::EndReason& end) {
-  EndReason reason;
-  reason.end_class = static_cast<EndClass>(end.class_());
-  reason.message = end.message();
-  reason.step = end.step();
-  reason.phase = end.phase();
-  reason.task = end.task();
-  reason.exit_code = end.exit_code();
-  reason.signal = end.signal();
-  reason.peak_rss_bytes = end.peak_rss_bytes();
-  return reason;
-}
-
-Progress FromWire(const v1::Progress& progress) {
-  return {progress.phase(),       progress.step(),
-          progress.total_steps(), progress.tokens_per_second(),
-          progress.headline(),    progress.headline_name()};
-}
-
 ArtifactRow FromWire(const v1::Artifact& artifact) {
-  ArtifactRow row;
-  row.name = artifact.name();
-  row.uri = artifact.uri();
-  row.manifest_sha256 = artifact.manifest_sha256();
-  row.type = artifact.type();
-  row.size_bytes = artifact.size_bytes();
+  auto row = wire::ArtifactFromWire<ArtifactRow>(artifact);
+  // Whose it is, is the session's to say.
+  row.job_id.clear();
+  row.epoch = 0;
   return row;
 }
 

@@ -15,14 +15,15 @@
 #include "trainyard/v1/agent.pb.h"
 #include "trainyard/v1/coordinator.pb.h"
 #include "trainyard/v1/task.pb.h"
+#include "wire/records.h"
 
 namespace trainyard::coordinator {
 
 // Microseconds since the Unix epoch; 0 for "not yet".
 int64_t ToMicros(absl::Time time);
 
-v1::EndReason ToWire(const EndReason& end);
-v1::Progress ToWire(const Progress& progress);
+using wire::FromWire;
+using wire::ToWire;
 v1::Artifact ToWire(const ArtifactRow& artifact);
 v1::Checkpoint ToWire(const CheckpointRow& checkpoint);
 v1::Task ToWire(const TaskRecord& task);
@@ -37,8 +38,7 @@ v1::Pipeline ToWire(const PipelineRecord& pipeline);
 v1::Node ToWire(const NodeView& node, absl::Time now);
 v1::Event ToWire(const EventRow& event);
 
-EndReason FromWire(const v1::EndReason& end);
-Progress FromWire(const v1::Progress& progress);
+// Without whose it is.
 ArtifactRow FromWire(const v1::Artifact& artifact);
 AgentRegister FromWire(const v1::AgentRegister& message, SessionId session);
 AgentActualSet FromWire(const v1::AgentActualSet& message, SessionId session);

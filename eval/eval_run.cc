@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/cause.h"
 #include "base/checksum.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -180,7 +181,7 @@ class EvalRun {
         return std::make_unique<RolloutClient>(peer.endpoint, assignment_.Fence());
       }
     }
-    return absl::UnavailableError(absl::StrCat("rollout/", model, " is gone"));
+    return PeerLostError(absl::StrCat("rollout/", model, " is gone"));
   }
 
   // What the baseline thinks of everybody's answers.

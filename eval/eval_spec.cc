@@ -1,25 +1,16 @@
 #include "eval/eval_spec.h"
 
-#include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "trainyard/v1/config.pb.h"
-#include "trainyard/v1/job.pb.h"
+#include "spec/fields.h"
+#include "task/job_spec.h"
 
 namespace trainyard::eval {
 namespace {
 
 using Sources = google::protobuf::RepeatedPtrField<v1::DataSource>;
-
-constexpr char kAssistant[] = "assistant";
-
-// A file reference on this machine.
-struct Place {
-  std::string path;
-  std::string digest;
-};
 
 // Reads the parts of one job's spec.
 class SpecReader {
@@ -27,44 +18,22 @@ class SpecReader {
   SpecReader(const task::Assignment& assignment, uint64_t job_seed)
       : assignment_(assignment), job_seed_(job_seed) {}
 
-  absl::StatusOr<Place> Resolve(const v1::FileRef& file, absl::string_view what) const {
-    Place place;
-    std::string uri = file.uri();
-    if (file.source_case() == v1::FileRef::kArtifact) {
-      const auto artifact = assignment_.artifacts.find(file.artifact());
-      if (artifact == assignment_.artifacts.end()) {
-        return absl::NotFoundError(
-            absl::StrCat(what, ": the assignment does not resolve artifact ", file.artifact()));
-      }
-      uri = artifact->second.uri;
-      place.digest = artifact->second.manifest_sha256;
-    } else if (file.source_case() != v1::FileRef::kUri) {
-      return absl::InvalidArgumentError(absl::StrCat(what, " is missing"));
-    }
-    auto path = assignment_.roots.ResolveExisting(uri);
-    if (!path.ok()) return Annotate(path.status(), what);
-    place.path = *std::move(path);
-    return place;
+  absl::StatusOr<std::string> Path(const v1::FileRef& file, absl::string_view what) const {
+    return task::ResolveFile(file, what, assignment_);
   }
 
   absl::StatusOr<ModelPlace> Model(const v1::FileRef& file, absl::string_view name) const {
-    TY_ASSIGN_OR_RETURN(Place place, Resolve(file, absl::StrCat("model ", name)));
-    return ModelPlace{std::string(name), std::move(place.path), std::move(place.digest), false};
+    TY_ASSIGN_OR_RETURN(task::FilePlace place,
+                        task::LocateFile(file, absl::StrCat("model ", name), assignment_));
+    return ModelPlace{std::string(name), std::move(place.path), std::move(place.manifest_sha256),
+                      false};
   }
 
   absl::StatusOr<std::vector<data::SourceSpec>> Rows(const Sources& sources,
                                                      absl::string_view what) const {
     std::vector<data::SourceSpec> specs;
     for (const v1::DataSource& source : sources) {
-      TY_ASSIGN_OR_RETURN(Place place, Resolve(source.file(), what));
-      data::SourceSpec spec;
-      spec.name = source.file().source_case() == v1::FileRef::kArtifact ? source.file().artifact()
-                                                                        : source.file().uri();
-      TY_ASSIGN_OR_RETURN(const std::string path, RowsFile(place.path));
-      TY_ASSIGN_OR_RETURN(spec.format, data::ResolveSourceFormat(source.format(), path));
-      spec.paths = {path};
-      spec.groups.assign(source.groups().begin(), source.groups().end());
-      specs.push_back(std::move(spec));
+      TY_ASSIGN_OR_RETURN(specs.emplace_back(), spec::ParseRows(source, what, assignment_));
     }
     return specs;
   }
@@ -93,26 +62,9 @@ class SpecReader {
   static absl::StatusOr<std::optional<tokenizer::ChatTemplateSpec>> Template(
       const v1::ChatTemplate& chat_template) {
     if (chat_template.name().empty()) return std::nullopt;
-    if (chat_template.name() != "custom") {
-      TY_ASSIGN_OR_RETURN(
-          tokenizer::ChatTemplateSpec named,
-          tokenizer::NamedChatTemplate(chat_template.name(), chat_template.end_of_turn()));
-      return named;
-    }
-    tokenizer::ChatTemplateSpec spec;
-    spec.end_of_turn = chat_template.end_of_turn();
-    for (const v1::RoleTemplate& role : chat_template.roles()) {
-      tokenizer::RoleFormat format{role.prefix(), role.suffix()};
-      // The assistant's turn always closes with its end.
-      if (role.role() == kAssistant && format.suffix.find(spec.end_of_turn) == std::string::npos) {
-        format.suffix = spec.end_of_turn + format.suffix;
-      }
-      if (!spec.roles.emplace(role.role(), std::move(format)).second) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("chat_template.roles has \"", role.role(), "\" twice"));
-      }
-    }
-    return spec;
+    TY_ASSIGN_OR_RETURN(tokenizer::ChatTemplateSpec parsed,
+                        spec::ParseChatTemplate(chat_template));
+    return parsed;
   }
 
   // Of the fields that generate and eval specs have in common.
@@ -132,19 +84,6 @@ class SpecReader {
   uint64_t job_seed() const { return job_seed_; }
 
  private:
-  // The rows of a file, or of an artifact: the one .jsonl file in its directory.
-  static absl::StatusOr<std::string> RowsFile(const std::string& path) {
-    std::error_code ignored;
-    if (!std::filesystem::is_directory(path, ignored)) return path;
-    std::vector<std::string> found;
-    for (const auto& entry : std::filesystem::directory_iterator(path, ignored)) {
-      if (entry.path().extension() == ".jsonl") found.push_back(entry.path().string());
-    }
-    if (found.size() == 1) return found[0];
-    return absl::NotFoundError(
-        absl::StrCat(path, " holds ", found.size(), " files *.jsonl, must hold one"));
-  }
-
   const task::Assignment& assignment_;
   const uint64_t job_seed_;
 };
@@ -154,8 +93,7 @@ absl::StatusOr<GenerateJob> ParseGenerate(const v1::GenerateSpec& spec, const Sp
   TY_ASSIGN_OR_RETURN(job.model, reader.Model(spec.model(), "model"));
   job.tokenizer_directory = job.model.directory;
   if (spec.has_tokenizer()) {
-    TY_ASSIGN_OR_RETURN(Place place, reader.Resolve(spec.tokenizer(), "tokenizer"));
-    job.tokenizer_directory = std::move(place.path);
+    TY_ASSIGN_OR_RETURN(job.tokenizer_directory, reader.Path(spec.tokenizer(), "tokenizer"));
   }
   TY_ASSIGN_OR_RETURN(job.prompts, reader.Prompts(spec));
   if (job.prompts.sources.empty()) return absl::InvalidArgumentError("generate.prompts is empty");
@@ -196,9 +134,8 @@ absl::StatusOr<EvalJob> ParseEval(const v1::EvalSpec& spec, const SpecReader& re
     parsed.name = metric.name();
     TY_ASSIGN_OR_RETURN(parsed.kind, MetricKindFromName(metric.kind()));
     if (metric.has_file()) {
-      TY_ASSIGN_OR_RETURN(Place place,
-                          reader.Resolve(metric.file(), absl::StrCat("metric ", metric.name())));
-      parsed.path = std::move(place.path);
+      TY_ASSIGN_OR_RETURN(parsed.path,
+                          reader.Path(metric.file(), absl::StrCat("metric ", metric.name())));
     }
     job.metrics.push_back(std::move(parsed));
   }
@@ -214,10 +151,7 @@ absl::StatusOr<EvalJob> ParseEval(const v1::EvalSpec& spec, const SpecReader& re
 }  // namespace
 
 absl::StatusOr<std::variant<GenerateJob, EvalJob>> ParseJob(const task::Assignment& assignment) {
-  v1::JobSpec spec;
-  if (!spec.ParseFromString(assignment.job_spec)) {
-    return absl::InvalidArgumentError("the assignment's job spec is not a JobSpec");
-  }
+  TY_ASSIGN_OR_RETURN(const v1::JobSpec spec, task::JobSpecOf(assignment));
   const SpecReader reader(assignment, spec.seed());
   if (spec.has_generate()) return ParseGenerate(spec.generate(), reader);
   if (spec.has_eval()) return ParseEval(spec.eval(), reader);

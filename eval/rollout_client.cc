@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/cause.h"
 #include "base/status.h"
 #include "rpc/call.h"
 #include "rpc/channel.h"
@@ -96,7 +97,7 @@ absl::Status RolloutClient::Generate(const std::vector<PromptTokens>& prompts,
   TY_RETURN_IF_ERROR(rpc::FromGrpc(stream->Finish(), context));
   const size_t wanted = prompts.size() * sampling.samples;
   if (delivered == wanted) return absl::OkStatus();
-  return absl::UnavailableError(
+  return PeerLostError(
       absl::StrCat(endpoint_, " ended its stream after ", delivered, " of ", wanted, " answers"));
 }
 

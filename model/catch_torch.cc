@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "base/cause.h"
 
 namespace trainyard::model::internal {
 namespace {
@@ -19,15 +20,15 @@ absl::Status StatusOfCurrentException(absl::string_view what) {
   try {
     throw;
   } catch (const c10::OutOfMemoryError& error) {
-    return absl::ResourceExhaustedError(
+    return OutOfMemoryError(
         absl::StrCat(what, ": ", FirstLine(error.what_without_backtrace())));
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(absl::StrCat(what, ": out of memory"));
+    return OutOfMemoryError(absl::StrCat(what, ": out of memory"));
   } catch (const c10::Error& error) {
     const absl::string_view message = error.what_without_backtrace();
     // The CPU allocator throws a plain error when memory runs out.
     if (message.find("allocate memory") != absl::string_view::npos) {
-      return absl::ResourceExhaustedError(absl::StrCat(what, ": ", FirstLine(message)));
+      return OutOfMemoryError(absl::StrCat(what, ": ", FirstLine(message)));
     }
     return absl::InternalError(absl::StrCat(what, ": ", FirstLine(message)));
   } catch (const std::exception& error) {

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/atomic_file.h"
+#include "base/cause.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "ppo/reward_client.h"
@@ -204,7 +205,7 @@ absl::Status Controller::Restore(const LearnerSpec& learner) {
 
 absl::StatusOr<std::string> Controller::RewardSpecHash() {
   const std::vector<task::Peer> rewards = context_.session->Peers().Ready("reward");
-  if (rewards.empty()) return absl::UnavailableError("the reward task is gone again");
+  if (rewards.empty()) return PeerLostError("the reward task is gone again");
   RewardClient client(rewards.front().endpoint, options_.fence);
   TY_ASSIGN_OR_RETURN(const RewardSpec spec, client.GetSpec(options_.timeouts.call));
   if (!spec.tokenizer_hash.empty() && !options_.tokenizer_hash.empty() &&

@@ -5,12 +5,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/cause.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "ppo/wire.h"
 #include "rpc/call.h"
 #include "rpc/channel.h"
 #include "rpc/status.h"
+#include "wire/trajectory.h"
 
 namespace trainyard::ppo {
 namespace {
@@ -24,20 +25,20 @@ std::vector<v1::UpdateRequest> UpdateRequests(const Update& update) {
   v1::UpdateBegin* const begin = requests.emplace_back().mutable_begin();
   begin->set_iteration(update.iteration);
   begin->set_base_version(update.base_version);
-  *begin->mutable_plan() = PlanToWire(update.plan);
+  *begin->mutable_plan() = wire::PlanToWire(update.plan);
   begin->set_digest(rl::DigestUpdate(update.plan, update.trajectories));
   begin->set_sample_count(static_cast<int32_t>(update.trajectories.size()));
   begin->set_beta(update.beta);
   begin->set_critic_only(update.critic_only);
   size_t chunk_bytes = kChunkBytes;  // the first trajectory opens a chunk
   for (const rl::Trajectory& trajectory : update.trajectories) {
-    v1::Trajectory wire = TrajectoryToWire(trajectory);
-    const size_t size_bytes = wire.ByteSizeLong();
+    v1::Trajectory message = wire::TrajectoryToWire(trajectory);
+    const size_t size_bytes = message.ByteSizeLong();
     if (chunk_bytes + size_bytes > kChunkBytes) {
       requests.emplace_back().mutable_trajectories();
       chunk_bytes = 0;
     }
-    *requests.back().mutable_trajectories()->add_trajectories() = std::move(wire);
+    *requests.back().mutable_trajectories()->add_trajectories() = std::move(message);
     chunk_bytes += size_bytes;
   }
   requests.emplace_back().mutable_end();
@@ -52,17 +53,19 @@ std::vector<checkpoint::FileRecord> FilesOf(const v1::SaveResponse& response) {
   return files;
 }
 
+// The learner's number that is not finite ends this task as it ends the learner.
+absl::Status WithLearnersCause(const absl::Status& status) {
+  const std::optional<rpc::ErrorDetail> detail = rpc::DetailOf(status);
+  const bool not_finite = detail.has_value() && detail->reason == kNotFiniteReason;
+  return not_finite ? WithCause(status, EndClass::kNan) : status;
+}
+
 absl::Status Disagree(absl::string_view what, absl::string_view first, absl::string_view other) {
   return absl::InternalError(
       absl::StrCat("learner ranks disagree about ", what, ": ", first, " and ", other));
 }
 
 }  // namespace
-
-bool IsNotFinite(const absl::Status& status) {
-  const std::optional<rpc::ErrorDetail> detail = rpc::DetailOf(status);
-  return detail.has_value() && detail->reason == kNotFiniteReason;
-}
 
 Learners::Learners(const std::vector<task::Peer>& peers, const ControllerOptions& options)
     : options_(options) {
@@ -84,7 +87,7 @@ absl::StatusOr<std::vector<T>> Learners::OnAll(
   std::vector<T> values;
   for (size_t rank = 0; rank < answers.size(); ++rank) {
     if (!answers[rank]->ok()) {
-      return Annotate(answers[rank]->status(), absl::StrCat("learner/", rank));
+      return Annotate(WithLearnersCause(answers[rank]->status()), absl::StrCat("learner/", rank));
     }
     values.push_back(**std::move(answers[rank]));
   }

@@ -52,10 +52,8 @@ struct SavedState {
   Json state;
 };
 
-// Whether `status` says that a number was not finite: no later attempt would end otherwise.
-bool IsNotFinite(const absl::Status& status);
-
-// Owned by the controller's thread. Any rank's error is the call's: it names the rank.
+// Owned by the controller's thread. Any rank's error is the call's: it names the rank, and has the
+// cause NAN when a number was not finite there.
 class Learners {
  public:
   // `peers` by rank.

@@ -2,33 +2,26 @@
 //
 //   trainyard-ppo --assignment FILE [--log-level LEVEL]
 //
-// Start and shutdown in order: signals, log, session, stop on signal, the loop, end reason, exit
-// code.
+// Start and shutdown in order are task::RunTask's.
 
 #include <CLI/CLI.hpp>
-
 #include <memory>
-#include <optional>
 #include <string>
 
-#include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "base/clock.h"
-#include "base/end_class.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/shutdown.h"
 #include "base/status.h"
 #include "ppo/controller.h"
-#include "ppo/learners.h"
 #include "ppo/spec.h"
 #include "task/assignment.h"
+#include "task/run_task.h"
 #include "task/session.h"
 
 namespace trainyard::ppo {
 namespace {
-
-constexpr absl::Duration kEndTimeout = absl::Seconds(10);
 
 // The row's own answer, for rule rewards: "answer", else "response".
 std::string ReferenceOf(const data::Prompt& prompt) {
@@ -57,59 +50,22 @@ Prompts PromptsOf(const PpoJob& job) {
   return prompts;
 }
 
-EndReason ReasonOf(const absl::Status& status, task::TaskSession& session,
-                   const Controller* controller) {
-  EndReason reason;
-  if (controller != nullptr) {
-    reason.step = controller->iteration();
-    reason.phase = controller->phase();
-  }
-  const std::optional<task::StopOrder> stop = session.StopRequested();
-  if (status.ok()) {
-    reason.end_class = EndClass::kSucceeded;
-  } else if (absl::IsCancelled(status) && stop.has_value()) {
-    reason.end_class = EndClass::kDrained;
-    reason.message = stop->reason;
-  } else {
-    reason.end_class = IsNotFinite(status) ? EndClass::kNan : EndClassOf(status);
-    reason.message = std::string(status.message());
-  }
-  return reason;
-}
-
-EndReason RunJob(const task::Assignment& assignment, task::TaskSession& session) {
-  session.Ready("", "");
-  session.Report({.phase = "load"});
-  const absl::StatusOr<PpoJob> job = LoadPpoJob(assignment);
-  if (!job.ok()) return ReasonOf(job.status(), session, nullptr);
-  Log().info("{} prompts ({} dropped as too long, {} bad rows)", job->train->count(),
-             job->train->dropped_too_long(), job->train->bad_rows());
-  const Prompts prompts = PromptsOf(*job);
-  Controller controller(job->options, {.assignment = &assignment,
-                                       .session = &session,
-                                       .prompts = &prompts,
-                                       .tokenizer = job->tokenizer.get(),
-                                       .clock = &Clock::Real()});
-  return ReasonOf(controller.Run(), session, &controller);
-}
-
-int Main(const std::string& assignment_path, const std::string& log_level) {
-  const absl::StatusOr<task::Assignment> assignment = task::LoadAssignment(assignment_path);
-  ConfigureLog(assignment.ok() ? assignment->TaskName() : "controller", log_level);
-  if (!assignment.ok()) {
-    Log().error("{}", assignment.status().ToString());
-    return ExitCodeOf(EndClassOf(assignment.status()));
-  }
-  const std::unique_ptr<task::TaskSession> session = task::Connect(*assignment);
-  task::StopOnSignal stop_on_signal(session.get());
-  const EndReason reason = RunJob(*assignment, *session);
-  if (reason.end_class != EndClass::kSucceeded) {
-    Log().error("{}: {} (iteration {}, {})", std::string(EndClassName(reason.end_class)),
-                reason.message, reason.step, reason.phase);
-  }
-  const absl::Status told = session->End(reason, kEndTimeout);
-  if (!told.ok()) Log().warn("the end reason may not have been heard: {}", told.ToString());
-  return ExitCodeOf(reason.end_class);
+absl::Status RunJob(const task::Assignment& assignment, task::TaskSession* session, Place* place) {
+  session->Ready("", "");
+  place->phase = "load";
+  session->Report({.phase = place->phase});
+  TY_ASSIGN_OR_RETURN(const PpoJob job, LoadPpoJob(assignment));
+  Log().info("{} prompts ({} dropped as too long, {} bad rows)", job.train->count(),
+             job.train->dropped_too_long(), job.train->bad_rows());
+  const Prompts prompts = PromptsOf(job);
+  Controller controller(job.options, {.assignment = &assignment,
+                                      .session = session,
+                                      .prompts = &prompts,
+                                      .tokenizer = job.tokenizer.get(),
+                                      .clock = &Clock::Real()});
+  const absl::Status status = controller.Run();
+  *place = {controller.iteration(), controller.phase()};
+  return status;
 }
 
 }  // namespace
@@ -124,5 +80,7 @@ int main(int argc, char** argv) {
       ->required();
   app.add_option("--log-level", log_level, "trace, debug, info, warn or error");
   CLI11_PARSE(app, argc, argv);
-  return trainyard::ppo::Main(assignment, log_level);
+  return trainyard::task::RunTask(
+      {.assignment_path = assignment, .log_level = log_level, .name = "controller"},
+      trainyard::ppo::RunJob);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/cause.h"
 #include "base/status.h"
 #include "ppo/wire.h"
 #include "rpc/call.h"
@@ -81,8 +82,8 @@ absl::Status RolloutClient::Generate(const std::vector<SampleRequest>& samples,
   TY_RETURN_IF_ERROR(rpc::FromGrpc(stream->Finish(), context));
   TY_RETURN_IF_ERROR(refused);
   if (delivered == samples.size()) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat(endpoint_, " ended its stream after ", delivered,
-                                             " of ", samples.size(), " answers"));
+  return PeerLostError(absl::StrCat(endpoint_, " ended its stream after ", delivered, " of ",
+                                    samples.size(), " answers"));
 }
 
 absl::Status RolloutClient::LoadWeights(const v1::WeightsManifest& manifest,

@@ -1,76 +1,26 @@
 #include "ppo/spec.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/checksum.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "spec/fields.h"
+#include "task/job_spec.h"
 #include "tokenizer/tokenizer_file.h"
-#include "trainyard/v1/config.pb.h"
-#include "trainyard/v1/job.pb.h"
 
 namespace trainyard::ppo {
 namespace {
 
-template <typename Number>
-Number Or(Number given, Number otherwise) {
-  return given == 0 ? otherwise : given;
-}
+using spec::Or;
+
+constexpr char kSampling[] = "ppo.sampling";
 
 absl::Status Refuse(absl::string_view field, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("ppo.", field, " ", why));
-}
-
-absl::StatusOr<std::string> ResolveFile(const v1::FileRef& file, absl::string_view what,
-                                        const task::Assignment& assignment) {
-  std::string uri = file.uri();
-  if (file.source_case() == v1::FileRef::kArtifact) {
-    const auto artifact = assignment.artifacts.find(file.artifact());
-    if (artifact == assignment.artifacts.end()) {
-      return absl::NotFoundError(absl::StrCat(what, ": the assignment does not resolve artifact ",
-                                              file.artifact()));
-    }
-    uri = artifact->second.uri;
-  }
-  if (uri.empty()) return Refuse(what, "is missing");
-  absl::StatusOr<std::string> path = assignment.roots.ResolveExisting(uri);
-  if (!path.ok()) return Annotate(path.status(), absl::StrCat("ppo.", what));
-  return path;
-}
-
-// The one file of rows in an artifact's directory, or the file itself.
-absl::StatusOr<std::string> RowsIn(const std::string& path) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(path, error)) return path;
-  std::vector<std::string> found;
-  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-    if (entry.path().extension() == ".jsonl") found.push_back(entry.path().string());
-  }
-  if (found.size() == 1) return found[0];
-  return absl::NotFoundError(
-      absl::StrCat(path, " holds ", found.size(), " files *.jsonl, must hold one"));
-}
-
-absl::StatusOr<tokenizer::ChatTemplateSpec> ParseTemplate(const v1::ChatTemplate& wire) {
-  if (wire.name() != "custom") {
-    return tokenizer::NamedChatTemplate(wire.name(), wire.end_of_turn());
-  }
-  tokenizer::ChatTemplateSpec spec;
-  spec.end_of_turn = wire.end_of_turn();
-  for (const v1::RoleTemplate& role : wire.roles()) {
-    tokenizer::RoleFormat format = {role.prefix(), role.suffix()};
-    if (role.role() == "assistant" && !absl::StrContains(format.suffix, spec.end_of_turn)) {
-      format.suffix = spec.end_of_turn + format.suffix;
-    }
-    spec.roles[role.role()] = std::move(format);
-  }
-  return spec;
 }
 
 // Longest sequence of the policy, from its config.json.
@@ -82,49 +32,38 @@ absl::StatusOr<int64_t> ContextOf(const std::string& policy) {
 }
 
 absl::StatusOr<std::unique_ptr<data::PromptSource>> LoadPrompts(
-    const google::protobuf::RepeatedPtrField<v1::DataSource>& sources, const v1::DataSpec& spec,
+    const google::protobuf::RepeatedPtrField<v1::DataSource>& sources, const v1::DataSpec& data,
     data::PromptSpec prompts, const PpoJob& job, const task::Assignment& assignment) {
-  prompts.too_long = spec.overlong() == "refuse" ? data::TooLong::kRefuse : data::TooLong::kDrop;
+  prompts.too_long = data.overlong() == "refuse" ? data::TooLong::kRefuse : data::TooLong::kDrop;
   for (const v1::DataSource& source : sources) {
     data::SourceSpec& to = prompts.sources.emplace_back();
-    to.name = source.file().has_uri() ? source.file().uri() : source.file().artifact();
-    TY_ASSIGN_OR_RETURN(std::string path, ResolveFile(source.file(), "data", assignment));
-    TY_ASSIGN_OR_RETURN(path, RowsIn(path));
-    TY_ASSIGN_OR_RETURN(to.format, data::ResolveSourceFormat(source.format(), path));
-    to.paths = {std::move(path)};
-    to.groups.assign(source.groups().begin(), source.groups().end());
-    to.max_bad_rows = spec.max_bad_rows();
-    to.instruction_templates.assign(spec.instruction_templates().begin(),
-                                    spec.instruction_templates().end());
+    TY_ASSIGN_OR_RETURN(to, spec::ParseRows(source, "ppo.data", assignment));
+    to.max_bad_rows = data.max_bad_rows();
+    to.instruction_templates.assign(data.instruction_templates().begin(),
+                                    data.instruction_templates().end());
   }
   return data::PromptSource::Load(prompts, *job.tokenizer, job.chat_template.get());
 }
 
-absl::StatusOr<int32_t> TokenOf(const tokenizer::Tokenizer& tokenizer, const std::string& text) {
-  if (const auto added = tokenizer.AddedId(text); added.has_value()) return *added;
-  const std::vector<tokenizer::TokenId> ids = tokenizer.Encode(text);
-  if (ids.size() == 1) return ids[0];
-  return Refuse("sampling", absl::StrCat("names the token \"", text, "\", which is ", ids.size(),
-                                         " tokens of this tokenizer"));
-}
-
-absl::StatusOr<Sampling> ParseSampling(const v1::SamplingSpec& spec, const PpoJob& job) {
+absl::StatusOr<Sampling> ParseSampling(const v1::SamplingSpec& wire, const PpoJob& job) {
   Sampling sampling;
-  if (spec.has_temperature()) sampling.temperature = spec.temperature();
+  if (wire.has_temperature()) sampling.temperature = wire.temperature();
   if (!(sampling.temperature > 0)) return Refuse("sampling.temperature", "must be > 0 in PPO");
-  sampling.top_k = spec.top_k();
-  sampling.top_p = Or(spec.top_p(), 1.0);
-  sampling.max_new_tokens = spec.max_new_tokens();
+  sampling.top_k = wire.top_k();
+  sampling.top_p = Or(wire.top_p(), 1.0);
+  sampling.max_new_tokens = wire.max_new_tokens();
   if (sampling.max_new_tokens < 1) return Refuse("sampling.max_new_tokens", "must be >= 1");
-  sampling.min_new_tokens = spec.min_new_tokens();
-  sampling.ignore_eos = spec.ignore_eos();
-  sampling.stop_strings.assign(spec.stop().begin(), spec.stop().end());
-  for (const std::string& text : spec.forbidden_tokens()) {
-    TY_ASSIGN_OR_RETURN(sampling.forbidden_ids.emplace_back(), TokenOf(*job.tokenizer, text));
+  sampling.min_new_tokens = wire.min_new_tokens();
+  sampling.ignore_eos = wire.ignore_eos();
+  sampling.stop_strings.assign(wire.stop().begin(), wire.stop().end());
+  for (const std::string& text : wire.forbidden_tokens()) {
+    TY_ASSIGN_OR_RETURN(sampling.forbidden_ids.emplace_back(),
+                        spec::TokenOf(*job.tokenizer, text, kSampling));
   }
   sampling.end_ids = {job.chat_template->end_of_turn()};
-  for (const std::string& text : spec.stop_tokens()) {
-    TY_ASSIGN_OR_RETURN(sampling.end_ids.emplace_back(), TokenOf(*job.tokenizer, text));
+  for (const std::string& text : wire.stop_tokens()) {
+    TY_ASSIGN_OR_RETURN(sampling.end_ids.emplace_back(),
+                        spec::TokenOf(*job.tokenizer, text, kSampling));
   }
   return sampling;
 }
@@ -155,22 +94,16 @@ absl::Status ParseLoop(const v1::PpoSpec& spec, ControllerOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status LoadText(const v1::PpoSpec& spec, const task::Assignment& assignment, PpoJob& job) {
-  // A model directory holds its tokenizer.
-  const bool named = spec.data().has_tokenizer();
-  TY_ASSIGN_OR_RETURN(
-      std::string path,
-      ResolveFile(named ? spec.data().tokenizer() : spec.policy(), "data.tokenizer", assignment));
-  std::error_code error;
-  if (!std::filesystem::is_directory(path, error)) {
-    path = std::filesystem::path(path).parent_path().string();
-  }
+absl::Status LoadText(const v1::PpoSpec& ppo, const task::Assignment& assignment, PpoJob& job) {
+  TY_ASSIGN_OR_RETURN(const std::string path,
+                      task::ResolveTokenizer(ppo.data().tokenizer(), ppo.policy(),
+                                             "ppo.data.tokenizer", assignment));
   job.options.tokenizer_directory = path;
   const std::string file = absl::StrCat(path, "/tokenizer.json");
   TY_ASSIGN_OR_RETURN(job.tokenizer, tokenizer::LoadTokenizer(file));
   TY_ASSIGN_OR_RETURN(job.options.tokenizer_hash, FileSha256Hex(file));
   TY_ASSIGN_OR_RETURN(const tokenizer::ChatTemplateSpec chat,
-                      ParseTemplate(spec.data().chat_template()));
+                      spec::ParseChatTemplate(ppo.data().chat_template()));
   job.options.chat_template = tokenizer::ChatTemplateJson(chat);
   TY_ASSIGN_OR_RETURN(tokenizer::ChatTemplate bound,
                       tokenizer::ChatTemplate::Bind(chat, *job.tokenizer));
@@ -179,7 +112,8 @@ absl::Status LoadText(const v1::PpoSpec& spec, const task::Assignment& assignmen
 }
 
 absl::Status LoadData(const v1::PpoSpec& spec, const task::Assignment& assignment, PpoJob& job) {
-  TY_ASSIGN_OR_RETURN(const std::string policy, ResolveFile(spec.policy(), "policy", assignment));
+  TY_ASSIGN_OR_RETURN(const std::string policy,
+                      task::ResolveFile(spec.policy(), "ppo.policy", assignment));
   TY_ASSIGN_OR_RETURN(int64_t length, ContextOf(policy));
   if (spec.data().max_length() > 0) length = std::min<int64_t>(length, spec.data().max_length());
   data::PromptSpec prompts;
@@ -209,8 +143,8 @@ int LearnerCount(const v1::JobSpec& spec) {
 }  // namespace
 
 absl::StatusOr<PpoJob> LoadPpoJob(const task::Assignment& assignment) {
-  v1::JobSpec spec;
-  if (!spec.ParseFromString(assignment.job_spec) || !spec.has_ppo()) {
+  TY_ASSIGN_OR_RETURN(const v1::JobSpec spec, task::JobSpecOf(assignment));
+  if (!spec.has_ppo()) {
     return absl::InvalidArgumentError("the assignment's spec is not of kind ppo");
   }
   PpoJob job;

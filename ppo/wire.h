@@ -5,9 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "ppo/options.h"
-#include "rl/balance.h"
 #include "rl/trajectory.h"
-#include "trainyard/v1/policy.pb.h"
 #include "trainyard/v1/reward.pb.h"
 #include "trainyard/v1/rollout.pb.h"
 
@@ -15,11 +13,9 @@ namespace trainyard::ppo {
 
 v1::SamplingParameters SamplingToWire(const Sampling& sampling);
 
-// An answer without scores yet. Unavailable: it was aborted, and has to be drawn again.
-absl::StatusOr<rl::Trajectory> AnswerFromWire(const v1::Trajectory& wire);
-
-v1::Trajectory TrajectoryToWire(const rl::Trajectory& trajectory);
-v1::UpdatePlan PlanToWire(const rl::IterationPlan& plan);
+// An answer without scores yet. Unavailable: it was aborted, and has to be drawn again. Internal:
+// it is none.
+absl::StatusOr<rl::Trajectory> AnswerFromWire(const v1::Trajectory& message);
 
 // Writes what the scorer said into the trajectory. Internal: it is OK and has no score, or the
 // status is not one of the known.

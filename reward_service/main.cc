@@ -3,27 +3,27 @@
 //   trainyard-reward --assignment FILE                          as a task of a job
 //   trainyard-reward --reward FILE.json --listen HOST:PORT      by itself
 //
-// Start and shutdown in order: signals, log, session, server, ready; stop order, end reason.
+// Start and shutdown in order are task::RunTask's.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
-#include <memory>
+#include <optional>
 #include <string>
 
-#include "base/end_class.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/shutdown.h"
 #include "base/status.h"
 #include "reward_service/reward_server.h"
 #include "reward_service/reward_spec.h"
 #include "task/assignment.h"
+#include "task/run_task.h"
 #include "task/session.h"
 
 namespace trainyard::reward_service {
 namespace {
 
-constexpr absl::Duration kEndTimeout = absl::Seconds(10);
 constexpr absl::Duration kPatience = absl::Seconds(5);
 constexpr absl::Duration kStopCheck = absl::Seconds(3600);
 
@@ -55,48 +55,30 @@ absl::StatusOr<RewardServerOptions> StandAloneOptions(const Flags& flags) {
 }
 
 // Serves until a stop is ordered. OK when it ended as ordered.
-absl::Status Serve(absl::StatusOr<RewardServerOptions> options, task::TaskSession& session) {
+absl::Status Serve(const Flags& flags, const task::Assignment& assignment,
+                   task::TaskSession* session, Place* place) {
+  place->phase = "load";
+  session->Report({.phase = place->phase});
+  auto options = flags.assignment.empty() ? StandAloneOptions(flags) : TaskOptions(assignment);
   TY_RETURN_IF_ERROR(options.status());
-  session.Report({.phase = "load"});
   TY_ASSIGN_OR_RETURN(const auto server, RewardServer::Start(*std::move(options)));
   Log().info("serving rewards at {} ({})", server->endpoint(), server->numerics_id());
-  session.Ready(server->endpoint(), server->numerics_id());
-  session.Report({.phase = "score"});
+  session->Ready(server->endpoint(), server->numerics_id());
+  place->phase = "score";
+  session->Report({.phase = place->phase});
   std::optional<task::StopOrder> order;
-  while (!order.has_value()) order = session.WaitForStop(kStopCheck);
+  while (!order.has_value()) order = session->WaitForStop(kStopCheck);
   Log().info("stopping: {}", order->reason);
   server->Stop(std::min(order->grace / 2, kPatience));
   return absl::OkStatus();
 }
 
-int RunTask(const Flags& flags) {
-  const absl::StatusOr<task::Assignment> assignment = task::LoadAssignment(flags.assignment);
-  ConfigureLog(assignment.ok() ? assignment->TaskName() : "reward", flags.log_level);
-  if (!assignment.ok()) {
-    Log().error("{}", assignment.status().ToString());
-    return ExitCodeOf(EndClassOf(assignment.status()));
-  }
-  const std::unique_ptr<task::TaskSession> session =
-      assignment->coordinator.empty() ? task::StandAlone() : task::Connect(*assignment);
-  task::StopOnSignal stop_on_signal(session.get());
-  const absl::Status status = Serve(TaskOptions(*assignment), *session);
-  EndReason reason;
-  reason.end_class = status.ok() ? EndClass::kSucceeded : EndClassOf(status);
-  reason.message = status.ok() ? "stopped as ordered" : std::string(status.message());
-  reason.phase = "score";
-  if (!status.ok()) Log().error("{}", status.ToString());
-  const absl::Status told = session->End(reason, kEndTimeout);
-  if (!told.ok()) Log().warn("the end reason may not have been heard: {}", told.ToString());
-  return ExitCodeOf(reason.end_class);
-}
-
-int RunAlone(const Flags& flags) {
-  ConfigureLog("reward", flags.log_level);
-  const std::unique_ptr<task::TaskSession> session = task::StandAlone();
-  task::StopOnSignal stop_on_signal(session.get());
-  const absl::Status status = Serve(StandAloneOptions(flags), *session);
-  if (!status.ok()) Log().error("{}", status.ToString());
-  return status.ok() ? 0 : ExitCodeOf(EndClassOf(status));
+int Main(const Flags& flags) {
+  return task::RunTask(
+      {.assignment_path = flags.assignment, .log_level = flags.log_level, .name = "reward"},
+      [&](const task::Assignment& assignment, task::TaskSession* session, Place* place) {
+        return Serve(flags, assignment, session, place);
+      });
 }
 
 }  // namespace
@@ -120,6 +102,5 @@ int main(int argc, char** argv) {
     std::cerr << "give --assignment FILE or --reward FILE\n";
     return 2;
   }
-  return flags.assignment.empty() ? trainyard::reward_service::RunAlone(flags)
-                                  : trainyard::reward_service::RunTask(flags);
+  return trainyard::reward_service::Main(flags);
 }

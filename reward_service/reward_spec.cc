@@ -9,7 +9,7 @@
 #include "base/atomic_file.h"
 #include "base/checksum.h"
 #include "base/status.h"
-#include "trainyard/v1/job.pb.h"
+#include "task/job_spec.h"
 
 namespace trainyard::reward_service {
 namespace {
@@ -17,24 +17,6 @@ namespace {
 // A file's path here; `what` names the field in errors.
 using Resolver =
     std::function<absl::StatusOr<std::string>(const v1::FileRef& file, absl::string_view what)>;
-
-absl::StatusOr<std::string> ResolveInJob(const v1::FileRef& file, absl::string_view what,
-                                         const task::Assignment& assignment) {
-  std::string uri = file.uri();
-  if (file.source_case() == v1::FileRef::kArtifact) {
-    const auto artifact = assignment.artifacts.find(file.artifact());
-    if (artifact == assignment.artifacts.end()) {
-      return absl::NotFoundError(absl::StrCat(what, ": the assignment does not resolve artifact ",
-                                              file.artifact()));
-    }
-    uri = artifact->second.uri;
-  } else if (file.source_case() != v1::FileRef::kUri) {
-    return absl::InvalidArgumentError(absl::StrCat(what, " is missing"));
-  }
-  absl::StatusOr<std::string> path = assignment.roots.ResolveExisting(uri);
-  if (!path.ok()) return Annotate(path.status(), what);
-  return path;
-}
 
 absl::StatusOr<ScorerOptions> ReadScorer(const v1::RewardComponent& wire, const RewardJob& job,
                                          const Resolver& resolve) {
@@ -109,12 +91,9 @@ std::string TokenizerSha256(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<RewardJob> ParseRewardJob(const task::Assignment& assignment) {
-  v1::JobSpec spec;
-  if (!spec.ParseFromString(assignment.job_spec)) {
-    return absl::InvalidArgumentError("the assignment's job spec is not a JobSpec");
-  }
+  TY_ASSIGN_OR_RETURN(const v1::JobSpec spec, task::JobSpecOf(assignment));
   const Resolver resolve = [&](const v1::FileRef& file, absl::string_view what) {
-    return ResolveInJob(file, what, assignment);
+    return task::ResolveFile(file, what, assignment);
   };
   v1::FileRef model;
   v1::RewardSpec reward;

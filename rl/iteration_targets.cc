@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "base/cause.h"
 #include "base/status.h"
 #include "rl/answer_statistics.h"
 #include "rl/kl.h"
@@ -28,7 +29,7 @@ absl::Status CheckFinite(const Trajectories& trajectories, const std::vector<int
   for (size_t row = 0; row < trajectories.size(); ++row) {
     for (int64_t t = begins[row]; t < begins[row + 1]; ++t) {
       if (std::isfinite(values[t])) continue;
-      return absl::DataLossError(absl::StrCat(
+      return NotFiniteError(absl::StrCat(
           what, " of ledger row ", trajectories[row].row, " sample ", trajectories[row].sample,
           " at answer token ", t - begins[row], " is ", values[t]));
     }
@@ -181,9 +182,8 @@ absl::StatusOr<IterationTargets> ComputeTargets(const Trajectories& trajectories
 
   for (const Trajectory& trajectory : trajectories) {
     if (trajectory.status != ScoreStatus::kOk || std::isfinite(trajectory.reward)) continue;
-    return absl::DataLossError(absl::StrCat("score of ledger row ", trajectory.row,
-                                                      " sample ", trajectory.sample, " is ",
-                                                      trajectory.reward));
+    return NotFiniteError(absl::StrCat("score of ledger row ", trajectory.row, " sample ",
+                                       trajectory.sample, " is ", trajectory.reward));
   }
 
   IterationTargets targets;

@@ -3,27 +3,28 @@
 //   trainyard-rollout --assignment FILE                    as a task of a job
 //   trainyard-rollout --model DIR --listen HOST:PORT       by itself
 //
-// Start and shutdown in order: signals, log, session, server, ready; stop order, drain, end reason.
+// Start and shutdown in order are task::RunTask's.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <memory>
+#include <iostream>
+#include <optional>
 #include <string>
 
-#include "base/end_class.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/shutdown.h"
 #include "base/status.h"
 #include "rollout/rollout_server.h"
 #include "rollout/rollout_spec.h"
 #include "task/assignment.h"
+#include "task/run_task.h"
 #include "task/session.h"
 
 namespace trainyard::rollout {
 namespace {
 
-constexpr absl::Duration kEndTimeout = absl::Seconds(10);
-constexpr absl::Duration kStandAlonePatience = absl::Seconds(10);
+constexpr absl::Duration kPatience = absl::Seconds(10);
 constexpr absl::Duration kStopCheck = absl::Seconds(3600);
 
 struct Flags {
@@ -64,49 +65,33 @@ RolloutServerOptions StandAloneOptions(const Flags& flags) {
 }
 
 // Serves until a stop is ordered. OK when it ended as ordered.
-absl::Status Serve(const RolloutServerOptions& options, task::TaskSession& session) {
-  session.Report({.phase = "load"});
+absl::Status Serve(const Flags& flags, const task::Assignment& assignment,
+                   task::TaskSession* session, Place* place) {
+  place->phase = "load";
+  session->Report({.phase = place->phase});
+  RolloutServerOptions options = StandAloneOptions(flags);
+  if (!flags.assignment.empty()) {
+    TY_ASSIGN_OR_RETURN(options, TaskOptions(assignment, flags));
+  }
   TY_ASSIGN_OR_RETURN(const auto server, RolloutServer::Start(options));
   Log().info("serving {} at {} ({})", options.model_directory, server->endpoint(),
              server->numerics_id());
-  session.Ready(server->endpoint(), server->numerics_id());
-  session.Report({.phase = "generate"});
+  session->Ready(server->endpoint(), server->numerics_id());
+  place->phase = "generate";
+  session->Report({.phase = place->phase});
   std::optional<task::StopOrder> order;
-  while (!order.has_value()) order = session.WaitForStop(kStopCheck);
+  while (!order.has_value()) order = session->WaitForStop(kStopCheck);
   Log().info("stopping: {}", order->reason);
-  server->Stop(std::min(order->grace / 2, kStandAlonePatience));
+  server->Stop(std::min(order->grace / 2, kPatience));
   return absl::OkStatus();
 }
 
-int RunTask(const Flags& flags) {
-  const absl::StatusOr<task::Assignment> assignment = task::LoadAssignment(flags.assignment);
-  ConfigureLog(assignment.ok() ? assignment->TaskName() : "rollout", flags.log_level);
-  if (!assignment.ok()) {
-    Log().error("{}", assignment.status().ToString());
-    return ExitCodeOf(EndClassOf(assignment.status()));
-  }
-  const std::unique_ptr<task::TaskSession> session =
-      assignment->coordinator.empty() ? task::StandAlone() : task::Connect(*assignment);
-  task::StopOnSignal stop_on_signal(session.get());
-  const auto options = TaskOptions(*assignment, flags);
-  const absl::Status status = options.ok() ? Serve(*options, *session) : options.status();
-  EndReason reason;
-  reason.end_class = status.ok() ? EndClass::kSucceeded : EndClassOf(status);
-  reason.message = status.ok() ? "stopped as ordered" : std::string(status.message());
-  reason.phase = "generate";
-  if (!status.ok()) Log().error("{}", status.ToString());
-  const absl::Status told = session->End(reason, kEndTimeout);
-  if (!told.ok()) Log().warn("the end reason may not have been heard: {}", told.ToString());
-  return ExitCodeOf(reason.end_class);
-}
-
-int RunAlone(const Flags& flags) {
-  ConfigureLog("rollout", flags.log_level);
-  const std::unique_ptr<task::TaskSession> session = task::StandAlone();
-  task::StopOnSignal stop_on_signal(session.get());
-  const absl::Status status = Serve(StandAloneOptions(flags), *session);
-  if (!status.ok()) Log().error("{}", status.ToString());
-  return status.ok() ? 0 : ExitCodeOf(EndClassOf(status));
+int Main(const Flags& flags) {
+  return task::RunTask(
+      {.assignment_path = flags.assignment, .log_level = flags.log_level, .name = "rollout"},
+      [&](const task::Assignment& assignment, task::TaskSession* session, Place* place) {
+        return Serve(flags, assignment, session, place);
+      });
 }
 
 }  // namespace
@@ -134,6 +119,5 @@ int main(int argc, char** argv) {
     std::cerr << "give --assignment FILE or --model DIR\n";
     return 2;
   }
-  return flags.assignment.empty() ? trainyard::rollout::RunAlone(flags)
-                                  : trainyard::rollout::RunTask(flags);
+  return trainyard::rollout::Main(flags);
 }

@@ -5,6 +5,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "base/cause.h"
 #include "trainyard/v1/coordinator.pb.h"
 
 namespace trainyard::rpc {
@@ -77,7 +78,7 @@ absl::Status FromGrpc(const grpc::Status& status, const grpc::ClientContext& con
     converted.SetPayload(
         kDetailType, absl::Cord(absl::string_view(found->second.data(), found->second.size())));
   }
-  return converted;
+  return absl::IsUnavailable(converted) ? WithCause(converted, EndClass::kPeerLost) : converted;
 }
 
 }  // namespace trainyard::rpc

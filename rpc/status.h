@@ -46,7 +46,8 @@ grpc::Status ToGrpc(const absl::Status& status, grpc::ServerContextBase* context
 // The same without a detail.
 grpc::Status ToGrpc(const absl::Status& status);
 
-// What a call ended with, its detail included. Only after the call has finished.
+// What a call ended with, its detail included; Unavailable names a lost peer as its cause
+// (base/cause.h). Only after the call has finished.
 absl::Status FromGrpc(const grpc::Status& status, const grpc::ClientContext& context);
 
 }  // namespace trainyard::rpc

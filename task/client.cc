@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "base/bounded_queue.h"
+#include "base/cause.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
@@ -24,6 +25,7 @@
 #include "task/session.h"
 #include "task/wire.h"
 #include "trainyard/v1/task.grpc.pb.h"
+#include "wire/records.h"
 
 namespace trainyard::task {
 namespace {
@@ -52,10 +54,15 @@ SessionCoreOptions CoreOptions(const Assignment& assignment, const SessionOption
   core.epoch = assignment.epoch;
   core.task_uid = assignment.task_uid;
   core.secret = assignment.secret;
-  core.term = assignment.term;
-  core.longest_backoff = options.longest_backoff;
-  core.random_key = EntropyBits();
+  core.link.term = assignment.term;
+  core.link.longest_backoff = options.longest_backoff;
+  core.link.random_key = EntropyBits();
   return core;
+}
+
+// A coordinator that is away is no peer that is lost.
+absl::Status OfCoordinator(const absl::Status& status, absl::string_view what) {
+  return WithCause(Annotate(status, what), EndClass::kUnspecified);
 }
 
 class ClientSession final : public TaskSession {
@@ -264,23 +271,23 @@ absl::StatusOr<CommitResult> ClientSession::CommitCheckpoint(const CommitRequest
     committing_ = false;
   }
   if (!answer.ok()) {
-    return Annotate(answer.status(), absl::StrCat("commit of step ", request.step));
+    return OfCoordinator(answer.status(), absl::StrCat("commit of step ", request.step));
   }
   return CommitResult{answer->revision(), {answer->prune().begin(), answer->prune().end()}};
 }
 
 absl::Status ClientSession::FinishJob(const std::vector<Artifact>& outputs,
                                       absl::Duration timeout) {
-  v1::FinishJobRequest wire;
-  wire.set_request_id(absl::StrCat("finish-", assignment_.job_id, "-", assignment_.epoch));
-  wire.set_job_id(assignment_.job_id);
-  wire.set_epoch(assignment_.epoch);
-  wire.set_task_uid(assignment_.task_uid);
-  wire.set_secret(assignment_.secret);
-  for (const Artifact& output : outputs) *wire.add_outputs() = ToWire(output);
+  v1::FinishJobRequest request;
+  request.set_request_id(absl::StrCat("finish-", assignment_.job_id, "-", assignment_.epoch));
+  request.set_job_id(assignment_.job_id);
+  request.set_epoch(assignment_.epoch);
+  request.set_task_uid(assignment_.task_uid);
+  request.set_secret(assignment_.secret);
+  for (const Artifact& output : outputs) *request.add_outputs() = wire::ArtifactToWire(output);
   const auto answer =
-      rpc::Call(*stub_, &v1::TaskService::Stub::FinishJob, wire, CallOptions(timeout));
-  return Annotate(answer.status(), "finish of the job");
+      rpc::Call(*stub_, &v1::TaskService::Stub::FinishJob, request, CallOptions(timeout));
+  return OfCoordinator(answer.status(), "finish of the job");
 }
 
 }  // namespace

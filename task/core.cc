@@ -18,9 +18,7 @@ bool IsEpochOver(const absl::Status& status) {
 }  // namespace
 
 SessionCore::SessionCore(SessionCoreOptions options)
-    : options_(std::move(options)),
-      backoff_(options_.first_backoff, options_.longest_backoff, options_.random_key),
-      highest_term_(options_.term) {}
+    : options_(std::move(options)), link_(options_.link) {}
 
 std::vector<SessionAction> SessionCore::Step(const SessionEvent& event, absl::Duration now) {
   now_ = std::max(now_, now);
@@ -30,56 +28,40 @@ std::vector<SessionAction> SessionCore::Step(const SessionEvent& event, absl::Du
 }
 
 absl::Duration SessionCore::NextTick() const {
-  switch (phase_) {
-    case Phase::kIdle:
-    case Phase::kEnded:
-      return absl::InfiniteDuration();
-    case Phase::kWaiting:
-      return open_at_;
-    case Phase::kOpening:
-      return heard_at_ + options_.silence;
-    case Phase::kOpen:
-      break;
-  }
-  absl::Duration next = next_heartbeat_;
+  absl::Duration next = link_.NextDue();
+  if (!link_.open()) return next;
   if (progress_waits_) next = std::min(next, next_progress_);
   if (!metrics_.empty()) next = std::min(next, next_metrics_);
   return next;
 }
 
 void SessionCore::On(const Start&, Actions* actions) {
-  if (phase_ == Phase::kIdle) Open(actions);
+  if (link_.phase() == SessionLink::Phase::kIdle) Open(actions);
 }
 
 void SessionCore::On(const Tick&, Actions* actions) {
-  if (phase_ == Phase::kWaiting && now_ >= open_at_) return Open(actions);
-  if (phase_ == Phase::kOpening && now_ >= heard_at_ + options_.silence) {
-    return Lose(/*close=*/true, actions);
+  switch (link_.DueAt(now_)) {
+    case SessionLink::Due::kOpen:
+      return Open(actions);
+    case SessionLink::Due::kSilent:
+      return Lose(/*close=*/true, actions);
+    case SessionLink::Due::kHeartbeat:
+      SendTo(Heartbeat{link_.NextHeartbeat(now_)}, actions);
+      break;
+    case SessionLink::Due::kNothing:
+      break;
   }
-  if (phase_ != Phase::kOpen) return;
-  if (now_ >= heard_at_ + std::max(options_.silence, 3 * heartbeat_)) {
-    return Lose(/*close=*/true, actions);
-  }
-  if (now_ >= next_heartbeat_) {
-    SendTo(Heartbeat{++heartbeat_sequence_}, actions);
-    next_heartbeat_ = now_ + heartbeat_;
-  }
-  SendReports(/*all=*/false, actions);
+  if (link_.open()) SendReports(/*all=*/false, actions);
 }
 
 void SessionCore::On(const Received& event, Actions* actions) {
-  const bool listening = phase_ == Phase::kOpening || phase_ == Phase::kOpen;
-  if (!listening || event.stream != stream_) return;
-  // Nothing counts before the welcome: it says who speaks.
-  if (phase_ == Phase::kOpening && !std::holds_alternative<Welcome>(event.message)) return;
-  heard_at_ = now_;
+  const bool welcome = std::holds_alternative<Welcome>(event.message);
+  if (!link_.Hear(event.stream, welcome, now_)) return;
   std::visit([&](const auto& message) { Hear(message, actions); }, event.message);
 }
 
 void SessionCore::On(const StreamClosed& event, Actions* actions) {
-  const bool ours = (phase_ == Phase::kOpening || phase_ == Phase::kOpen) &&
-                    event.stream == stream_;
-  if (!ours) return;
+  if (!link_.Uses(event.stream)) return;
   if (IsEpochOver(event.status)) return EpochOver(event.status, actions);
   Lose(/*close=*/false, actions);
 }
@@ -87,7 +69,7 @@ void SessionCore::On(const StreamClosed& event, Actions* actions) {
 void SessionCore::On(const LocalReady& event, Actions* actions) {
   ready_ = event.ready;
   ready_waits_ = true;
-  if (phase_ == Phase::kOpen) SendReports(/*all=*/false, actions);
+  if (link_.open()) SendReports(/*all=*/false, actions);
 }
 
 void SessionCore::On(const LocalProgress& event, Actions* actions) {
@@ -95,12 +77,12 @@ void SessionCore::On(const LocalProgress& event, Actions* actions) {
   progress_ = event.progress;
   progress_waits_ = true;
   if (new_phase) next_progress_ = now_;
-  if (phase_ == Phase::kOpen) SendReports(/*all=*/false, actions);
+  if (link_.open()) SendReports(/*all=*/false, actions);
 }
 
 void SessionCore::On(const LocalMetrics& event, Actions* actions) {
   KeepMetrics(event.metrics);
-  if (phase_ == Phase::kOpen) SendReports(/*all=*/false, actions);
+  if (link_.open()) SendReports(/*all=*/false, actions);
 }
 
 void SessionCore::On(const LocalStop& event, Actions* actions) {
@@ -110,21 +92,16 @@ void SessionCore::On(const LocalStop& event, Actions* actions) {
 }
 
 void SessionCore::On(const LocalEnd& event, Actions* actions) {
-  if (end_ || phase_ == Phase::kEnded) return;
+  if (end_ || ended()) return;
   end_ = event.reason;
-  if (phase_ != Phase::kOpen) return;
+  if (!link_.open()) return;
   SendReports(/*all=*/true, actions);
   SendTo(*end_, actions);
 }
 
 void SessionCore::Hear(const Welcome& message, Actions* actions) {
   if (!AcceptTerm(message.term, actions)) return;
-  const bool again = phase_ == Phase::kOpen;
-  phase_ = Phase::kOpen;
-  backoff_.Reset();
-  heartbeat_ = std::max(message.heartbeat, absl::Milliseconds(10));
-  next_heartbeat_ = now_ + heartbeat_;
-  if (again) return;
+  if (!link_.Welcome(message.heartbeat, now_)) return;
   // The level, for a coordinator that knows nothing of what was said before.
   progress_waits_ = progress_.has_value();
   SendReports(/*all=*/true, actions);
@@ -146,21 +123,19 @@ void SessionCore::Hear(const HeartbeatAck& message, Actions* actions) {
 
 void SessionCore::Hear(const EndAck&, Actions* actions) {
   if (!end_) return;
-  phase_ = Phase::kEnded;
-  actions->push_back(CloseStream{stream_});
+  link_.End();
+  actions->push_back(CloseStream{link_.stream()});
   actions->push_back(SessionEnded{absl::OkStatus()});
 }
 
 void SessionCore::Open(Actions* actions) {
-  phase_ = Phase::kOpening;
-  heard_at_ = now_;
-  actions->push_back(OpenStream{++stream_});
+  actions->push_back(OpenStream{link_.Open(now_)});
   Hello hello;
   hello.job_id = options_.job_id;
   hello.epoch = options_.epoch;
   hello.task_uid = options_.task_uid;
   hello.secret = options_.secret;
-  hello.highest_term = highest_term_;
+  hello.highest_term = link_.highest_term();
   hello.ready = ready_.has_value();
   ready_waits_ = false;
   if (ready_) {
@@ -171,13 +146,12 @@ void SessionCore::Open(Actions* actions) {
 }
 
 void SessionCore::Lose(bool close, Actions* actions) {
-  if (close) actions->push_back(CloseStream{stream_});
-  phase_ = Phase::kWaiting;
-  open_at_ = now_ + backoff_.Next();
+  if (close) actions->push_back(CloseStream{link_.stream()});
+  link_.Lose(now_);
 }
 
 void SessionCore::EpochOver(const absl::Status& status, Actions* actions) {
-  phase_ = Phase::kEnded;
+  link_.End();
   if (end_) {
     actions->push_back(SessionEnded{absl::AbortedError(status.message())});
     return;
@@ -194,12 +168,9 @@ void SessionCore::EpochOver(const absl::Status& status, Actions* actions) {
 }
 
 bool SessionCore::AcceptTerm(uint64_t term, Actions* actions) {
-  if (term < highest_term_) {
-    Lose(/*close=*/true, actions);
-    return false;
-  }
-  highest_term_ = term;
-  return true;
+  if (link_.AcceptTerm(term)) return true;
+  Lose(/*close=*/true, actions);
+  return false;
 }
 
 void SessionCore::KeepMetrics(const StepMetrics& row) {
@@ -232,7 +203,7 @@ void SessionCore::SendReports(bool all, Actions* actions) {
 }
 
 void SessionCore::SendTo(TaskSays message, Actions* actions) {
-  actions->push_back(Say{stream_, std::move(message)});
+  actions->push_back(Say{link_.stream(), std::move(message)});
 }
 
 }  // namespace trainyard::task

@@ -1,12 +1,6 @@
 // The decisions of a task's session: when to connect, what to say, when to give up. Pure: no
 // threads, no clock, no gRPC. task/client.cc runs it for real, the simulator on a virtual clock.
-//
-//            Start              Welcome                 EndAck
-//   kIdle ---------> kOpening ----------> kOpen ------------------------> kEnded
-//                      ^  |                 |                               ^
-//              back-off|  | closed, silent  | closed, silent                | epoch over while
-//                      |  v                 |                               | an end is pending
-//                    kWaiting <-------------+-------------------------------+
+// The stream itself is kept by a SessionLink, as the agent keeps its own.
 //
 // The answer "your epoch is over" (Aborted, PermissionDenied) asks the process to abort, or, when
 // it is about to end anyway, ends the session.
@@ -24,8 +18,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "base/backoff.h"
 #include "base/end_class.h"
+#include "base/progress.h"
+#include "base/session_link.h"
 #include "task/session.h"
 
 namespace trainyard::task {
@@ -123,16 +118,10 @@ struct SessionCoreOptions {
   uint64_t epoch = 0;
   uint64_t task_uid = 0;
   std::string secret;
-  // Of the assignment.
-  uint64_t term = 0;
-  absl::Duration first_backoff = absl::Milliseconds(100);
-  absl::Duration longest_backoff = absl::Seconds(2);
-  // Longest wait for Welcome, and for anything at all afterwards (at least 3 heartbeats).
-  absl::Duration silence = absl::Seconds(10);
+  // Its term is the assignment's.
+  SessionLinkOptions link;
   // Progress and metrics leave at most this often.
   absl::Duration report_interval = absl::Seconds(1);
-  // Key of the back-off's random numbers.
-  uint64_t random_key = 0;
 };
 
 // A value. `now` is monotonic and never goes back.
@@ -147,12 +136,11 @@ class SessionCore {
 
   const PeerSnapshot& peers() const { return peers_; }
   const std::optional<StopOrder>& stop() const { return stop_; }
-  bool connected() const { return phase_ == Phase::kOpen; }
-  bool ended() const { return phase_ == Phase::kEnded; }
-  uint64_t highest_term() const { return highest_term_; }
+  bool connected() const { return link_.open(); }
+  bool ended() const { return link_.phase() == SessionLink::Phase::kEnded; }
+  uint64_t highest_term() const { return link_.highest_term(); }
 
  private:
-  enum class Phase { kIdle, kWaiting, kOpening, kOpen, kEnded };
   using Actions = std::vector<SessionAction>;
 
   void On(const Start&, Actions* actions);
@@ -182,16 +170,8 @@ class SessionCore {
   void SendTo(TaskSays message, Actions* actions);
 
   const SessionCoreOptions options_;
-  Backoff backoff_;
-  Phase phase_ = Phase::kIdle;
+  SessionLink link_;
   absl::Duration now_ = absl::ZeroDuration();
-  int64_t stream_ = 0;
-  absl::Duration open_at_ = absl::InfiniteDuration();
-  absl::Duration heard_at_ = absl::ZeroDuration();
-  absl::Duration heartbeat_ = absl::Seconds(1);
-  absl::Duration next_heartbeat_ = absl::InfiniteDuration();
-  int64_t heartbeat_sequence_ = 0;
-  uint64_t highest_term_ = 0;
 
   PeerSnapshot peers_;
   std::optional<StopOrder> stop_;

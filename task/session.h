@@ -15,22 +15,12 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/end_class.h"
+#include "base/progress.h"
 #include "task/assignment.h"
 
 namespace trainyard::task {
 
-// Where the task is. Mirrors job.proto.
-struct Progress {
-  // "starting", "load", "train", "generate", "score", "update", "publish", "checkpoint", "eval",
-  // "waiting_rollout", "finish".
-  std::string phase;
-  int64_t step = 0;
-  int64_t total_steps = 0;
-  double tokens_per_second = 0;
-  // Latest value of the headline metric, and its name ("loss", "reward").
-  double headline = 0;
-  std::string headline_name;
-};
+using trainyard::Progress;
 
 // Somebody of this job and epoch. Mirrors task.proto.
 struct Peer {

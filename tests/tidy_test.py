@@ -25,20 +25,23 @@ ALLOWED = {
     "checkpoint": {"base"},
     "data": {"base", "tokenizer"},
     "model": {"base", "checkpoint"},
-    "task": {"base", "rpc", "proto"},
+    "wire": {"base", "rl", "proto"},
+    "task": {"base", "rpc", "proto", "wire"},
+    "spec": {"base", "data", "tokenizer", "task", "proto"},
     "worker": {"base", "kernels", "model", "data", "tokenizer", "checkpoint", "collective", "rl",
-               "task", "rpc", "proto"},
+               "task", "rpc", "proto", "spec", "wire"},
     "rollout": {"base", "model", "tokenizer", "kernels", "checkpoint", "task", "rpc", "proto"},
     "reward_service": {"base", "model", "data", "tokenizer", "checkpoint", "task", "rpc", "proto"},
-    "ppo": {"base", "data", "tokenizer", "checkpoint", "rl", "task", "rpc", "proto"},
-    "eval": {"base", "data", "tokenizer", "checkpoint", "task", "rpc", "proto"},
-    "coordinator": {"base", "rpc", "proto"},
-    "agent": {"base", "rpc", "proto", "checkpoint", "task"},
+    "ppo": {"base", "data", "tokenizer", "checkpoint", "rl", "task", "rpc", "proto", "spec",
+            "wire"},
+    "eval": {"base", "data", "tokenizer", "checkpoint", "task", "rpc", "proto", "spec"},
+    "coordinator": {"base", "rpc", "proto", "wire"},
+    "agent": {"base", "rpc", "proto", "checkpoint", "task", "wire"},
     "cli": {"base", "rpc", "proto", "tokenizer", "data", "checkpoint"},
 }
 # Directories without torch, by design: the control plane, data and text.
-NO_TORCH = {"base", "rpc", "tokenizer", "data", "rl", "task", "coordinator", "agent", "ppo", "eval",
-            "cli"}
+NO_TORCH = {"base", "rpc", "tokenizer", "data", "rl", "wire", "task", "spec", "coordinator",
+            "agent", "ppo", "eval", "cli"}
 PURE = {"coordinator/core", "agent/core", "task/core", "rl"}
 TORCH_INCLUDE = re.compile(r'#include <(ATen|torch|c10)/')
 WIRE_INCLUDE = re.compile(r'#include (<grpc|<google/protobuf|"trainyard/v1/)')

@@ -3,80 +3,23 @@
 //   trainyard-worker --assignment FILE [--log-level LEVEL]
 //   trainyard-worker perplexity --model DIRECTORY --file FILE [--window TOKENS]
 //
-// Start and shutdown in order: signals, log, session, stop on signal, watch over the grace of a
-// stop, work, end reason, exit code.
-
-#include <unistd.h>
+// Start and shutdown in order are task::RunTask's.
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <map>
-#include <memory>
-#include <optional>
 #include <string>
 
-#include "absl/strings/str_cat.h"
-#include "base/clock.h"
 #include "base/end_class.h"
 #include "base/json.h"
 #include "base/log.h"
-#include "base/periodic.h"
 #include "base/shutdown.h"
-#include "task/assignment.h"
-#include "task/session.h"
+#include "task/run_task.h"
 #include "worker/batch_perplexity.h"
 #include "worker/run_worker.h"
 
 namespace trainyard::worker {
 namespace {
-
-constexpr absl::Duration kEndTimeout = absl::Seconds(10);
-
-// Ends the process when a stop was ordered and its grace ran out.
-class GraceWatch {
- public:
-  explicit GraceWatch(task::TaskSession* session)
-      : session_(session), periodic_(absl::Milliseconds(200), [this] { Look(); }) {}
-
- private:
-  void Look() {
-    const std::optional<task::StopOrder> order = session_->StopRequested();
-    if (!order.has_value()) return;
-    const absl::Duration now = Clock::Real().Monotonic();
-    if (!ordered_at_.has_value()) ordered_at_ = now;
-    if (now - *ordered_at_ < order->grace) return;
-    EndReason reason;
-    reason.end_class = EndClass::kDeadline;
-    reason.message = absl::StrCat("stop (", order->reason, ") was not done within its grace of ",
-                                  absl::FormatDuration(order->grace));
-    session_->Abort(reason);
-  }
-
-  task::TaskSession* const session_;
-  std::optional<absl::Duration> ordered_at_;  // of the periodic thread
-  Periodic periodic_;
-};
-
-int Main(const std::string& assignment_path, const std::string& log_level) {
-  const absl::StatusOr<task::Assignment> assignment = task::LoadAssignment(assignment_path);
-  ConfigureLog(assignment.ok() ? assignment->TaskName() : "worker", log_level);
-  if (!assignment.ok()) {
-    Log().error("{}", assignment.status().ToString());
-    return ExitCodeOf(EndClassOf(assignment.status()));
-  }
-  const std::unique_ptr<task::TaskSession> session =
-      assignment->coordinator.empty() ? task::StandAlone() : task::Connect(*assignment);
-  task::StopOnSignal stop_on_signal(session.get());
-  GraceWatch grace_watch(session.get());
-  const EndReason reason = RunWorker(*assignment, session.get());
-  if (reason.end_class != EndClass::kSucceeded) {
-    Log().error("{}: {} (step {}, {})", std::string(EndClassName(reason.end_class)), reason.message,
-                reason.step, reason.phase);
-  }
-  const absl::Status told = session->End(reason, kEndTimeout);
-  if (!told.ok()) Log().warn("the end reason may not have been heard: {}", told.ToString());
-  return ExitCodeOf(reason.end_class);
-}
 
 // Prints one line of JSON.
 int Perplexity(const PerplexityJob& job) {
@@ -115,7 +58,9 @@ int main(int argc, char** argv) {
       std::fprintf(stderr, "--assignment is required; --help shows what there is\n");
       return trainyard::ExitCodeOf(trainyard::EndClass::kUserError);
     }
-    return trainyard::worker::Main(assignment, log_level);
+    return trainyard::task::RunTask(
+        {.assignment_path = assignment, .log_level = log_level, .name = "worker"},
+        trainyard::worker::RunWorker);
   }
   trainyard::ConfigureLog("perplexity", log_level);
   const auto resolved = trainyard::data::ResolveSourceFormat(format, source.paths.front());

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/cause.h"
 #include "base/status.h"
-#include "worker/end_reason.h"
 
 namespace trainyard::worker {
 

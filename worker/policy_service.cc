@@ -9,8 +9,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/bounded_queue.h"
+#include "base/cause.h"
 #include "base/status.h"
 #include "rpc/status.h"
+#include "wire/trajectory.h"
 #include "worker/policy_wire.h"
 
 namespace trainyard::worker {
@@ -35,14 +37,14 @@ absl::StatusOr<UpdateInput> ReadUpdate(
   input.iteration = begin.iteration();
   input.base_version = begin.base_version();
   input.digest = begin.digest();
-  input.plan = PlanFromWire(begin.plan());
+  input.plan = wire::PlanFromWire(begin.plan());
   input.beta = begin.beta();
   input.critic_only = begin.critic_only();
   bool ended = false;
   while (!ended && stream->Read(&request)) {
     ended = request.has_end();
-    for (const v1::Trajectory& wire : request.trajectories().trajectories()) {
-      TY_ASSIGN_OR_RETURN(rl::Trajectory trajectory, TrajectoryFromWire(wire));
+    for (const v1::Trajectory& message : request.trajectories().trajectories()) {
+      TY_ASSIGN_OR_RETURN(rl::Trajectory trajectory, wire::ScoredFromWire(message));
       input.trajectories.push_back(std::move(trajectory));
     }
   }
@@ -69,7 +71,7 @@ void FillSave(const std::vector<checkpoint::FileRecord>& files, v1::SaveResponse
 }
 
 absl::Status WithNotFiniteDetail(const absl::Status& status) {
-  if (!absl::IsDataLoss(status)) return status;
+  if (CauseOf(status) != EndClass::kNan) return status;
   return rpc::WithDetail(status, {.reason = kNotFiniteReason,
                                   .remedy = "lower the learning rate or look at the rewards; the "
                                             "last commit is untouched"});

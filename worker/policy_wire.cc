@@ -1,83 +1,8 @@
 #include "worker/policy_wire.h"
 
 #include "absl/strings/str_cat.h"
-#include "base/status.h"
 
 namespace trainyard::worker {
-namespace {
-
-absl::Status Unknown(const v1::Trajectory& wire, const char* what, int value) {
-  return absl::InvalidArgumentError(absl::StrCat("trajectory of ledger row ", wire.row(),
-                                                 " sample ", wire.sample(), ": ", what, " is ",
-                                                 value));
-}
-
-absl::StatusOr<rl::SpanSource> SourceFromWire(const v1::Trajectory& wire, const v1::Span& span) {
-  switch (span.source()) {
-    case v1::Span::PROMPT: return rl::SpanSource::kPrompt;
-    case v1::Span::MODEL: return rl::SpanSource::kModel;
-    case v1::Span::ENVIRONMENT: return rl::SpanSource::kEnvironment;
-    default: return Unknown(wire, "source of a span", span.source());
-  }
-}
-
-absl::StatusOr<rl::FinishReason> FinishFromWire(const v1::Trajectory& wire) {
-  switch (wire.finish()) {
-    case v1::FINISH_END:
-    case v1::FINISH_STOP: return rl::FinishReason::kStop;
-    case v1::FINISH_LENGTH: return rl::FinishReason::kLength;
-    default: return Unknown(wire, "finish", wire.finish());
-  }
-}
-
-absl::StatusOr<rl::ScoreStatus> StatusFromWire(const v1::Trajectory& wire) {
-  switch (wire.score_status()) {
-    case v1::SCORE_OK:
-      if (!wire.has_score()) return Unknown(wire, "score is missing, status", v1::SCORE_OK);
-      return rl::ScoreStatus::kOk;
-    case v1::SCORE_TIMEOUT: return rl::ScoreStatus::kTimeout;
-    case v1::SCORE_VERIFIER_ERROR: return rl::ScoreStatus::kVerifierError;
-    case v1::SCORE_MODEL_ERROR: return rl::ScoreStatus::kModelError;
-    case v1::SCORE_REJECTED: return rl::ScoreStatus::kRejected;
-    default: return Unknown(wire, "score status", wire.score_status());
-  }
-}
-
-}  // namespace
-
-absl::StatusOr<rl::Trajectory> TrajectoryFromWire(const v1::Trajectory& wire) {
-  rl::Trajectory trajectory;
-  trajectory.row = wire.row();
-  trajectory.sample = wire.sample();
-  trajectory.token_ids.assign(wire.token_ids().begin(), wire.token_ids().end());
-  for (const v1::Span& span : wire.spans()) {
-    TY_ASSIGN_OR_RETURN(const rl::SpanSource source, SourceFromWire(wire, span));
-    trajectory.spans.push_back(
-        {span.begin(), span.end(), source, span.train(), span.policy_version()});
-  }
-  trajectory.log_probs.assign(wire.logprobs().begin(), wire.logprobs().end());
-  trajectory.log_kept_mass.assign(wire.log_kept_mass().begin(), wire.log_kept_mass().end());
-  TY_ASSIGN_OR_RETURN(trajectory.finish, FinishFromWire(wire));
-  TY_ASSIGN_OR_RETURN(trajectory.status, StatusFromWire(wire));
-  trajectory.reward = wire.score();
-  return trajectory;
-}
-
-rl::IterationPlan PlanFromWire(const v1::UpdatePlan& wire) {
-  rl::IterationPlan plan;
-  for (const v1::UpdatePass& pass : wire.passes()) {
-    plan.passes.emplace_back();
-    for (const v1::UpdateMinibatch& minibatch : pass.minibatches()) {
-      rl::Minibatch& to = plan.passes.back().emplace_back();
-      to.trained_tokens = minibatch.token_count();
-      for (const v1::MinibatchShare& share : minibatch.shares()) {
-        to.shares.emplace_back(share.samples().begin(), share.samples().end());
-      }
-    }
-  }
-  return plan;
-}
-
 v1::UpdateProgress ProgressToWire(const MinibatchProgress& progress) {
   v1::UpdateProgress wire;
   wire.set_pass(static_cast<int32_t>(progress.pass));

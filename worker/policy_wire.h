@@ -4,22 +4,14 @@
 #define TRAINYARD_WORKER_POLICY_WIRE_H_
 
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
-#include "rl/balance.h"
-#include "rl/trajectory.h"
 #include "trainyard/v1/policy.pb.h"
 #include "trainyard/v1/weights.pb.h"
 #include "worker/learner_options.h"
 #include "worker/published_weights.h"
 
 namespace trainyard::worker {
-
-// InvalidArgument: an aborted or unscored trajectory that claims to be OK, an unknown enum value.
-absl::StatusOr<rl::Trajectory> TrajectoryFromWire(const v1::Trajectory& wire);
-
-rl::IterationPlan PlanFromWire(const v1::UpdatePlan& wire);
 
 v1::UpdateProgress ProgressToWire(const MinibatchProgress& progress);
 v1::UpdateResult ResultToWire(const IterationResult& result);

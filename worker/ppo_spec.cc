@@ -7,22 +7,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "spec/fields.h"
+#include "task/job_spec.h"
 #include "tokenizer/chat_template.h"
 #include "tokenizer/tokenizer.h"
-#include "trainyard/v1/config.pb.h"
-#include "trainyard/v1/job.pb.h"
 #include "worker/spec_fields.h"
 #include "worker/tokenizer_files.h"
 
 namespace trainyard::worker {
 namespace {
 
+constexpr char kSampling[] = "ppo.sampling";
 // Rollout and learner may run other kernels; beyond these they run another policy.
 constexpr double kGapLimitFp32 = 1e-4;
 constexpr double kGapLimitBf16 = 2e-2;
 
-double Or(double given, double otherwise) { return given == 0 ? otherwise : given; }
-int64_t Or(int64_t given, int64_t otherwise) { return given == 0 ? otherwise : given; }
+using spec::Or;
 
 absl::Status Refuse(absl::string_view field, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("ppo.", field, " ", why));
@@ -69,50 +69,45 @@ absl::StatusOr<rl::NoEndRule> ParseNoEnd(const std::string& name) {
   return Refuse("no_eos", absl::StrCat("is \"", name, "\", must be constant, penalty or mask"));
 }
 
-// The id of a token given by its text.
-absl::StatusOr<int64_t> TokenOf(const tokenizer::Tokenizer& tokenizer, const std::string& text) {
-  if (const auto added = tokenizer.AddedId(text); added.has_value()) return int64_t{*added};
-  const std::vector<tokenizer::TokenId> ids = tokenizer.Encode(text);
-  if (ids.size() == 1) return int64_t{ids[0]};
-  return Refuse("sampling", absl::StrCat("names the token \"", text, "\", which is ", ids.size(),
-                                         " tokens of this tokenizer"));
-}
-
-absl::StatusOr<PolicyDefinition> ParsePolicy(const v1::PpoSpec& spec,
+absl::StatusOr<PolicyDefinition> ParsePolicy(const v1::PpoSpec& ppo,
                                              const task::Assignment& assignment) {
   TY_ASSIGN_OR_RETURN(const std::string directory,
-                      ResolveTokenizer(spec.data().tokenizer(), spec.policy(), assignment));
+                      task::ResolveTokenizer(ppo.data().tokenizer(), ppo.policy(),
+                                             "ppo.data.tokenizer", assignment));
   TY_ASSIGN_OR_RETURN(const TokenizerFiles files, OpenTokenizer(directory));
   TY_ASSIGN_OR_RETURN(const tokenizer::ChatTemplateSpec chat,
-                      ParseTemplate(spec.data().chat_template()));
-  const v1::SamplingSpec& sampling = spec.sampling();
+                      spec::ParseChatTemplate(ppo.data().chat_template()));
+  const v1::SamplingSpec& sampling = ppo.sampling();
   PolicyDefinition policy;
   policy.temperature = sampling.has_temperature() ? sampling.temperature() : 1.0;
   policy.min_new_tokens = sampling.min_new_tokens();
   for (const std::string& text : sampling.forbidden_tokens()) {
-    TY_ASSIGN_OR_RETURN(policy.forbidden_ids.emplace_back(), TokenOf(*files.tokenizer, text));
+    TY_ASSIGN_OR_RETURN(policy.forbidden_ids.emplace_back(),
+                        spec::TokenOf(*files.tokenizer, text, kSampling));
   }
   std::vector<std::string> ends = {chat.end_of_turn};
   ends.insert(ends.end(), sampling.stop_tokens().begin(), sampling.stop_tokens().end());
   for (const std::string& text : ends) {
-    TY_ASSIGN_OR_RETURN(policy.end_ids.emplace_back(), TokenOf(*files.tokenizer, text));
+    TY_ASSIGN_OR_RETURN(policy.end_ids.emplace_back(),
+                        spec::TokenOf(*files.tokenizer, text, kSampling));
   }
   return policy;
 }
 
-absl::StatusOr<LearnerModels> ParseModels(const v1::PpoSpec& spec,
+absl::StatusOr<LearnerModels> ParseModels(const v1::PpoSpec& ppo,
                                           const task::Assignment& assignment) {
   LearnerModels models;
-  TY_ASSIGN_OR_RETURN(models.policy, ResolveFile(spec.policy(), "ppo.policy", assignment));
-  const v1::FileRef* critic = spec.has_critic() ? &spec.critic() : nullptr;
-  for (const v1::RewardComponent& component : spec.reward().components()) {
+  TY_ASSIGN_OR_RETURN(models.policy, task::ResolveFile(ppo.policy(), "ppo.policy", assignment));
+  const v1::FileRef* critic = ppo.has_critic() ? &ppo.critic() : nullptr;
+  for (const v1::RewardComponent& component : ppo.reward().components()) {
     if (critic == nullptr && component.has_learned()) critic = &component.learned().model();
   }
   if (critic != nullptr) {
-    TY_ASSIGN_OR_RETURN(models.critic, ResolveFile(*critic, "ppo.critic", assignment));
+    TY_ASSIGN_OR_RETURN(models.critic, task::ResolveFile(*critic, "ppo.critic", assignment));
   }
   TY_ASSIGN_OR_RETURN(const std::string tokenizer,
-                      ResolveTokenizer(spec.data().tokenizer(), spec.policy(), assignment));
+                      task::ResolveTokenizer(ppo.data().tokenizer(), ppo.policy(),
+                                             "ppo.data.tokenizer", assignment));
   TY_ASSIGN_OR_RETURN(const TokenizerFiles files, OpenTokenizer(tokenizer));
   models.tokenizer_sha256 = files.sha256;
   return models;
@@ -153,8 +148,8 @@ absl::StatusOr<LearnerOptions> ParseOptions(const v1::PpoSpec& spec) {
 }  // namespace
 
 absl::StatusOr<LearnerPlan> ParseLearnerPlan(const task::Assignment& assignment) {
-  v1::JobSpec job;
-  if (!job.ParseFromString(assignment.job_spec) || !job.has_ppo()) {
+  TY_ASSIGN_OR_RETURN(const v1::JobSpec job, task::JobSpecOf(assignment));
+  if (!job.has_ppo()) {
     return absl::InvalidArgumentError("the assignment's spec is not of kind ppo");
   }
   const v1::PpoSpec& spec = job.ppo();

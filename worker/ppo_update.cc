@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/cause.h"
 #include "base/status.h"
 #include "model/catch_torch.h"
 #include "model/loss.h"
@@ -274,7 +275,7 @@ absl::Status Update::Step(const Totals& totals) {
   TY_RETURN_IF_ERROR(broken);
   for (double value : totals.values) {
     if (std::isfinite(value)) continue;
-    return absl::DataLossError(absl::StrCat(
+    return NotFiniteError(absl::StrCat(
         "a loss of the minibatch is not finite (policy ", totals.Mean(Totals::kLoss), ", value ",
         totals.Mean(Totals::kValueLoss), "); no optimizer step was taken"));
   }

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/cause.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -53,7 +54,7 @@ absl::StatusOr<std::unique_ptr<SharedMemory>> SharedMemory::Create(size_t size_b
   void* const data = mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (data == MAP_FAILED) {
-    return absl::ResourceExhaustedError(
+    return OutOfMemoryError(
         absl::StrCat("no memory for ", size_bytes, " bytes of published weights"));
   }
   return std::unique_ptr<SharedMemory>(

@@ -4,9 +4,9 @@
 #define TRAINYARD_WORKER_RUN_LEARNER_H_
 
 #include "absl/status/status.h"
+#include "base/progress.h"
 #include "task/assignment.h"
 #include "task/session.h"
-#include "worker/end_reason.h"
 
 namespace trainyard::worker {
 

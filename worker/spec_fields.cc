@@ -6,74 +6,31 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "tokenizer/chat_template.h"
+#include "spec/fields.h"
+#include "task/job_spec.h"
 
 namespace trainyard::worker {
 namespace {
 
 namespace fs = std::filesystem;
 
-// proto3 numbers: 0 is "not given".
-template <typename Number>
-Number Or(Number given, Number otherwise) {
-  return given == 0 ? otherwise : given;
-}
-
-// The single file with this ending in a directory; NotFound when there is not exactly one.
-absl::StatusOr<std::string> OnlyFile(const std::string& directory, const std::string& ending) {
-  std::vector<std::string> found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    if (entry.path().extension() == ending) found.push_back(entry.path().string());
-  }
-  if (found.size() == 1) return found[0];
-  return absl::NotFoundError(absl::StrCat(directory, " holds ", found.size(), " files *", ending,
-                                          ", must hold one"));
-}
+using spec::Or;
 
 }  // namespace
-
-absl::StatusOr<std::string> ResolveFile(const v1::FileRef& file, absl::string_view what,
-                                        const task::Assignment& assignment) {
-  std::string uri = file.uri();
-  if (file.source_case() == v1::FileRef::kArtifact) {
-    const auto artifact = assignment.artifacts.find(file.artifact());
-    if (artifact == assignment.artifacts.end()) {
-      return absl::NotFoundError(absl::StrCat(what, ": the assignment does not resolve artifact ",
-                                              file.artifact()));
-    }
-    uri = artifact->second.uri;
-  } else if (file.source_case() != v1::FileRef::kUri) {
-    return absl::InvalidArgumentError(absl::StrCat(what, " is missing"));
-  }
-  absl::StatusOr<std::string> path = assignment.roots.ResolveExisting(uri);
-  if (!path.ok()) return Annotate(path.status(), what);
-  return path;
-}
-
-absl::StatusOr<std::string> ResolveTokenizer(const v1::FileRef& file, const v1::FileRef& model,
-                                             const task::Assignment& assignment) {
-  const bool named = file.source_case() != v1::FileRef::SOURCE_NOT_SET;
-  TY_ASSIGN_OR_RETURN(const std::string path,
-                      ResolveFile(named ? file : model, "data.tokenizer", assignment));
-  std::error_code error;
-  if (!fs::is_directory(path, error)) return fs::path(path).parent_path().string();
-  return path;
-}
 
 absl::StatusOr<data::SourceSpec> ParseSource(const v1::DataSource& source,
                                              const task::Assignment& assignment) {
   data::SourceSpec parsed;
-  TY_ASSIGN_OR_RETURN(std::string path, ResolveFile(source.file(), "data source", assignment));
-  parsed.name = source.file().source_case() == v1::FileRef::kArtifact ? source.file().artifact()
-                                                                      : source.file().uri();
+  TY_ASSIGN_OR_RETURN(std::string path,
+                      task::ResolveFile(source.file(), "data source", assignment));
+  parsed.name = spec::NameOf(source.file());
   std::error_code error;
   const bool directory = fs::is_directory(path, error);
   if (directory && !fs::exists(fs::path(path) / "manifest.json", error)) {
     return absl::NotFoundError(absl::StrCat(path, " is a directory without manifest.json"));
   }
   if (directory && source.format() != "shards") {
-    const absl::StatusOr<std::string> rows = OnlyFile(path, ".jsonl");
+    const absl::StatusOr<std::string> rows = spec::RowsFile(path);
     if (rows.ok()) {
       path = *rows;
     } else if (!source.format().empty()) {
@@ -103,25 +60,6 @@ absl::StatusOr<std::vector<data::SourceSpec>> ParseSources(
     source.share.weight = Or(source.share.weight, 1.0);
   }
   return parsed;
-}
-
-absl::StatusOr<tokenizer::ChatTemplateSpec> ParseTemplate(const v1::ChatTemplate& chat_template) {
-  if (chat_template.name() != "custom") {
-    return tokenizer::NamedChatTemplate(chat_template.name(), chat_template.end_of_turn());
-  }
-  tokenizer::ChatTemplateSpec spec;
-  spec.end_of_turn = chat_template.end_of_turn();
-  for (const v1::RoleTemplate& role : chat_template.roles()) {
-    tokenizer::RoleFormat format{role.prefix(), role.suffix()};
-    if (role.role() == "assistant" && format.suffix.find(spec.end_of_turn) == std::string::npos) {
-      format.suffix = spec.end_of_turn + format.suffix;
-    }
-    if (!spec.roles.emplace(role.role(), format).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("data.chat_template.roles has \"", role.role(), "\" twice"));
-    }
-  }
-  return spec;
 }
 
 absl::StatusOr<OptimizerJob> ParseOptimizer(const v1::OptimizerSpec& spec) {

@@ -1,5 +1,5 @@
-// Pieces that several kinds of specs share, from protobuf to plain structs. Inside of the
-// *_spec.cc files only.
+// Pieces that the specs of several kinds of training share, from protobuf to plain structs. Inside
+// of the *_spec.cc files only.
 
 #ifndef TRAINYARD_WORKER_SPEC_FIELDS_H_
 #define TRAINYARD_WORKER_SPEC_FIELDS_H_
@@ -14,15 +14,6 @@
 
 namespace trainyard::worker {
 
-// Where a reference is on this machine. NotFound names `what` and the reference.
-absl::StatusOr<std::string> ResolveFile(const v1::FileRef& file, absl::string_view what,
-                                        const task::Assignment& assignment);
-
-// A directory that holds tokenizer.json (a reference to the file itself is its directory). Where
-// none is named, `model`'s: a model directory holds its tokenizer.
-absl::StatusOr<std::string> ResolveTokenizer(const v1::FileRef& file, const v1::FileRef& model,
-                                             const task::Assignment& assignment);
-
 // A reference to an artifact of rows is the one .jsonl file in its directory.
 absl::StatusOr<std::vector<data::SourceSpec>> ParseSources(
     const google::protobuf::RepeatedPtrField<v1::DataSource>& sources,
@@ -30,7 +21,6 @@ absl::StatusOr<std::vector<data::SourceSpec>> ParseSources(
 absl::StatusOr<data::SourceSpec> ParseSource(const v1::DataSource& source,
                                              const task::Assignment& assignment);
 
-absl::StatusOr<tokenizer::ChatTemplateSpec> ParseTemplate(const v1::ChatTemplate& chat_template);
 absl::StatusOr<OptimizerJob> ParseOptimizer(const v1::OptimizerSpec& spec);
 absl::StatusOr<checkpoint::DType> ParseDtype(v1::Dtype dtype);
 absl::StatusOr<NewModel> ParseModel(const v1::ModelSpec& spec);

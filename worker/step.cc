@@ -8,9 +8,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/cause.h"
 #include "base/status.h"
 #include "model/catch_torch.h"
-#include "worker/end_reason.h"
 
 namespace trainyard::worker {
 namespace {

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/progress.h"
 #include "collective/group.h"
 #include "data/batch_builder.h"
 #include "data/batch_stream.h"
@@ -20,7 +21,6 @@
 #include "task/session.h"
 #include "tokenizer/chat_template.h"
 #include "worker/checkpointer.h"
-#include "worker/end_reason.h"
 #include "worker/objective.h"
 #include "worker/parameter_set.h"
 #include "worker/run_place.h"

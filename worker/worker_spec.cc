@@ -4,7 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "trainyard/v1/job.pb.h"
+#include "spec/fields.h"
+#include "task/job_spec.h"
 #include "worker/spec_fields.h"
 
 namespace trainyard::worker {
@@ -17,33 +18,33 @@ absl::StatusOr<data::TooLong> ParseOverlong(const std::string& name) {
       absl::StrCat("data.overlong is \"", name, "\", must be drop or refuse"));
 }
 
-absl::Status ParseData(const v1::DataSpec& spec, const task::Assignment& assignment,
+absl::Status ParseData(const v1::DataSpec& wire, const task::Assignment& assignment,
                        TrainJob* job) {
   data::DatasetSpec& train = job->train;
   train.objective = job->kind == TrainKind::kPretrain ? data::Objective::kPretrain
                     : job->kind == TrainKind::kSft    ? data::Objective::kSft
                                                       : data::Objective::kRewardModel;
-  train.seed = spec.seed() == 0 ? job->seed : spec.seed();
-  train.max_tokens = spec.max_length();
-  train.max_answer_tokens = spec.max_answer_tokens();
-  TY_ASSIGN_OR_RETURN(train.too_long, ParseOverlong(spec.overlong()));
-  train.document_end_token = spec.end_of_text();
+  train.seed = wire.seed() == 0 ? job->seed : wire.seed();
+  train.max_tokens = wire.max_length();
+  train.max_answer_tokens = wire.max_answer_tokens();
+  TY_ASSIGN_OR_RETURN(train.too_long, ParseOverlong(wire.overlong()));
+  train.document_end_token = wire.end_of_text();
   job->validation = train;
-  TY_ASSIGN_OR_RETURN(train.sources, ParseSources(spec.train(), assignment));
+  TY_ASSIGN_OR_RETURN(train.sources, ParseSources(wire.train(), assignment));
   if (train.sources.empty()) return absl::InvalidArgumentError("data.train is empty");
-  TY_ASSIGN_OR_RETURN(job->validation.sources, ParseSources(spec.validation(), assignment));
+  TY_ASSIGN_OR_RETURN(job->validation.sources, ParseSources(wire.validation(), assignment));
   for (data::DatasetSpec* dataset : {&job->train, &job->validation}) {
     for (data::SourceSpec& source : dataset->sources) {
-      source.max_bad_rows = spec.max_bad_rows();
-      source.instruction_templates.assign(spec.instruction_templates().begin(),
-                                          spec.instruction_templates().end());
+      source.max_bad_rows = wire.max_bad_rows();
+      source.instruction_templates.assign(wire.instruction_templates().begin(),
+                                          wire.instruction_templates().end());
     }
   }
   if (job->kind != TrainKind::kPretrain) {
-    TY_ASSIGN_OR_RETURN(job->chat_template, ParseTemplate(spec.chat_template()));
+    TY_ASSIGN_OR_RETURN(job->chat_template, spec::ParseChatTemplate(wire.chat_template()));
   }
   job->batch.seed = train.seed;
-  job->batch.isolate_documents = spec.isolate_documents();
+  job->batch.isolate_documents = wire.isolate_documents();
   return absl::OkStatus();
 }
 
@@ -62,10 +63,12 @@ absl::Status ParseCommon(const Spec& spec, const task::Assignment& assignment, T
   }
   TY_ASSIGN_OR_RETURN(job->dtype, ParseDtype(spec.dtype()));
   if (spec.has_init_from()) {
-    TY_ASSIGN_OR_RETURN(job->init_from, ResolveFile(spec.init_from(), "init_from", assignment));
+    TY_ASSIGN_OR_RETURN(job->init_from,
+                        task::ResolveFile(spec.init_from(), "init_from", assignment));
   }
-  TY_ASSIGN_OR_RETURN(job->tokenizer_directory, ResolveTokenizer(spec.data().tokenizer(),
-                                                                 spec.init_from(), assignment));
+  TY_ASSIGN_OR_RETURN(job->tokenizer_directory,
+                      task::ResolveTokenizer(spec.data().tokenizer(), spec.init_from(),
+                                             "data.tokenizer", assignment));
   return absl::OkStatus();
 }
 
@@ -129,7 +132,8 @@ absl::StatusOr<WorkerJob> ParseTokenize(const v1::TokenizeSpec& spec,
   TY_ASSIGN_OR_RETURN(job.sources, ParseSources(spec.data().train(), assignment));
   for (data::SourceSpec& source : job.sources) source.max_bad_rows = spec.data().max_bad_rows();
   TY_ASSIGN_OR_RETURN(job.tokenizer_directory,
-                      ResolveTokenizer(spec.data().tokenizer(), {}, assignment));
+                      task::ResolveTokenizer(spec.data().tokenizer(), {}, "data.tokenizer",
+                                             assignment));
   if (spec.shard_tokens() > 0) job.shard_tokens = spec.shard_tokens();
   return job;
 }
@@ -137,10 +141,7 @@ absl::StatusOr<WorkerJob> ParseTokenize(const v1::TokenizeSpec& spec,
 }  // namespace
 
 absl::StatusOr<WorkerJob> ParseWorkerJob(const task::Assignment& assignment) {
-  v1::JobSpec spec;
-  if (!spec.ParseFromString(assignment.job_spec)) {
-    return absl::InvalidArgumentError("the assignment's job spec does not parse");
-  }
+  TY_ASSIGN_OR_RETURN(const v1::JobSpec spec, task::JobSpecOf(assignment));
   TrainJob train;
   train.seed = spec.seed();
   train.allow_numerics_change = spec.allow_numerics_change();

@@ -16,6 +16,7 @@
 
 #include "absl/time/time.h"
 #include "base/end_class.h"
+#include "base/progress.h"
 #include "coordinator/core/job_state.h"
 
 namespace trainyard::coordinator {
@@ -249,18 +250,6 @@ struct EventRow {
   std::string node;
   std::string type;  // "job.queued", "attempt.started", "checkpoint.committed", ...
   std::string message;
-};
-
-// Where a task is. Never stored.
-struct Progress {
-  std::string phase;
-  int64_t step = 0;
-  int64_t total_steps = 0;
-  double tokens_per_second = 0;
-  double headline = 0;
-  std::string headline_name;
-
-  bool operator==(const Progress&) const = default;
 };
 
 // The records that one decision writes, in one transaction, under one revision. Batches have

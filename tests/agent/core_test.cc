@@ -77,7 +77,7 @@ class AgentCoreTest : public ::testing::Test {
     return found;
   }
 
-  AgentCore core_{{.offer = {.node = "node-a", .process_nonce = 9}, .random_key = 1}};
+  AgentCore core_{{.offer = {.node = "node-a", .process_nonce = 9}, .link = {.random_key = 1}}};
   absl::Duration now_ = absl::Seconds(1000);
   int64_t stream_ = 0;
   int64_t revision_ = 0;

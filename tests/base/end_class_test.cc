@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "base/cause.h"
+
 namespace trainyard {
 namespace {
 
@@ -30,11 +32,22 @@ TEST(EndClass, HasANameForEach) {
   EXPECT_EQ(EndClassName(static_cast<EndClass>(99)), "UNKNOWN");
 }
 
-TEST(EndClass, AFullDiskAndABadFileAreToldApart) {
-  EXPECT_EQ(EndClassOf(absl::ResourceExhaustedError("")), EndClass::kDiskFull);
+TEST(EndClass, ACodeAloneSaysNoMoreThanItMeans) {
   EXPECT_EQ(EndClassOf(absl::NotFoundError("")), EndClass::kUserError);
+  EXPECT_EQ(EndClassOf(absl::DataLossError("checksum")), EndClass::kDeviceError);
   EXPECT_EQ(EndClassOf(absl::InternalError("")), EndClass::kInternal);
   EXPECT_EQ(EndClassOf(absl::OkStatus()), EndClass::kSucceeded);
+}
+
+TEST(EndClass, AFullQueueIsNoFullDisk) {
+  EXPECT_EQ(EndClassOf(absl::ResourceExhaustedError("the queue is full")), EndClass::kInternal);
+  EXPECT_EQ(EndClassOf(DiskFullError("/runs")), EndClass::kDiskFull);
+  EXPECT_EQ(EndClassOf(OutOfMemoryError("cuda:0")), EndClass::kOutOfMemory);
+}
+
+TEST(EndClass, AServerThatDrainsIsNoLostPeer) {
+  EXPECT_EQ(EndClassOf(absl::UnavailableError("it drains")), EndClass::kInternal);
+  EXPECT_EQ(EndClassOf(PeerLostError("rank 1 is gone")), EndClass::kPeerLost);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ void SimNode::Start() {
   client_ = around_.network->Join(this, options_.name);
   agent::AgentCoreOptions options;
   options.offer = Offer();
-  options.random_key = nonce_;
+  options.link.random_key = nonce_;
   core_ = std::make_unique<agent::AgentCore>(options);
   world_.Trace(absl::StrCat("agent of ", options_.name, " starts, nonce ", nonce_));
   Feed(agent::Start{});

@@ -22,8 +22,8 @@ task::SessionCoreOptions SessionOptions(const coordinator::Assignment& assignmen
   options.epoch = assignment.epoch;
   options.task_uid = assignment.task_uid;
   options.secret = assignment.secret;
-  options.term = assignment.term;
-  options.random_key = assignment.task_uid;
+  options.link.term = assignment.term;
+  options.link.random_key = assignment.task_uid;
   return options;
 }
 

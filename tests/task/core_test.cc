@@ -55,7 +55,11 @@ class SessionCoreTest : public ::testing::Test {
   }
 
   SessionCore core_{
-      {.job_id = "job-a", .epoch = 3, .task_uid = 42, .secret = "s", .term = 5, .random_key = 1}};
+      {.job_id = "job-a",
+       .epoch = 3,
+       .task_uid = 42,
+       .secret = "s",
+       .link = {.term = 5, .random_key = 1}}};
   absl::Duration now_ = absl::Seconds(1000);
   int64_t stream_ = 0;
 };

@@ -6,8 +6,8 @@
 
 #include <cmath>
 
+#include "base/end_class.h"
 #include "collective/local_group.h"
-#include "worker/end_reason.h"
 
 namespace trainyard::worker {
 namespace {
@@ -60,7 +60,7 @@ TEST_F(ParameterSetTest, NamesTheTensorThatIsNotFinite) {
   EXPECT_TRUE(absl::IsDataLoss(status));
   EXPECT_EQ(status.message(),
             "critic: the gradient of w has 16 of 16 values that are not finite");
-  EXPECT_EQ(EndReasonOf(status, {}).end_class, EndClass::kNan);
+  EXPECT_EQ(EndClassOf(status), EndClass::kNan);
   EXPECT_EQ(parameters_[0].tensor[0].item<double>(), 1) << "nothing was updated";
 }
 

@@ -224,7 +224,12 @@ absl::StatusOr<TrainOutcome> TrainingWorld::RunRank(const TrainJob& job, const R
   absl::StatusOr<TrainOutcome> outcome = run.Run();
   if (!outcome.ok()) {
     group->Abort(outcome.status().message());
-    if (reason != nullptr) *reason = EndReasonOf(outcome.status(), run.place());
+    if (reason != nullptr) {
+      *reason = {.end_class = EndClassOf(outcome.status()),
+                 .message = std::string(outcome.status().message()),
+                 .step = run.place().step,
+                 .phase = run.place().phase};
+    }
   }
   return outcome;
 }

@@ -229,7 +229,7 @@ TEST_F(WorkerProcess, ANumberThatIsNotFiniteEndsAsNan) {
   const std::string spec = absl::StrReplaceAll(SpecOf("pretrain"), {{"lr: 1e-3", "lr: 1e30"}});
   std::string output;
   EXPECT_EQ(Run("nan", spec, &output), EndClass::kNan) << output;
-  EXPECT_NE(output.find("NAN: step "), std::string::npos) << output;
+  EXPECT_NE(output.find("NAN at step "), std::string::npos) << output;
 }
 
 }  // namespace

@@ -1,0 +1,108 @@
+#include "spec/fields.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/atomic_file.h"
+#include "tests/support/process.h"
+
+namespace trainyard::spec {
+namespace {
+
+using ::testing::HasSubstr;
+
+class FieldsTest : public ::testing::Test {
+ protected:
+  FieldsTest() { assignment_.roots = Roots({{"runs", dir_.path()}}); }
+  void Write(const std::string& name) {
+    const std::string path = dir_.File(name);
+    EXPECT_TRUE(MakeDirectories(path.substr(0, path.rfind('/'))).ok());
+    EXPECT_TRUE(WriteFileAtomically(path, "{}\n").ok());
+  }
+
+  testing::TempDir dir_;
+  task::Assignment assignment_;
+};
+
+TEST_F(FieldsTest, TheRowsOfAnArtifactAreItsOneFile) {
+  Write("answers/rows.jsonl");
+  Write("answers/manifest.json");
+  EXPECT_EQ(RowsFile(dir_.File("answers")).value_or(""), dir_.File("answers/rows.jsonl"));
+  EXPECT_EQ(RowsFile(dir_.File("answers/rows.jsonl")).value_or(""),
+            dir_.File("answers/rows.jsonl"));
+  Write("answers/more.jsonl");
+  const absl::Status several = RowsFile(dir_.File("answers")).status();
+  EXPECT_TRUE(absl::IsNotFound(several));
+  EXPECT_THAT(std::string(several.message()), HasSubstr("holds 2 files *.jsonl, must hold one"));
+}
+
+TEST_F(FieldsTest, ASourceIsCalledAsItWasGiven) {
+  Write("answers/rows.jsonl");
+  task::Artifact answers;
+  answers.uri = "root://runs/answers";
+  assignment_.artifacts["generate/answers"] = answers;
+  v1::DataSource source;
+  source.mutable_file()->set_artifact("generate/answers");
+  source.add_groups("train");
+  const auto parsed = ParseRows(source, "prompts", assignment_);
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->name, "generate/answers");
+  EXPECT_EQ(parsed->paths, std::vector<std::string>{dir_.File("answers/rows.jsonl")});
+  EXPECT_EQ(parsed->format, data::SourceFormat::kJsonl);
+  EXPECT_EQ(parsed->groups, std::vector<std::string>{"train"});
+}
+
+TEST_F(FieldsTest, TheAssistantsTurnOfACustomTemplateAlwaysCloses) {
+  v1::ChatTemplate wire;
+  wire.set_name("custom");
+  wire.set_end_of_turn("<end>");
+  v1::RoleTemplate* assistant = wire.add_roles();
+  assistant->set_role("assistant");
+  assistant->set_prefix("A: ");
+  assistant->set_suffix("\n");
+  v1::RoleTemplate* user = wire.add_roles();
+  user->set_role("user");
+  user->set_suffix("\n");
+  const auto spec = ParseChatTemplate(wire);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  EXPECT_EQ(spec->roles.at("assistant").suffix, "<end>\n");
+  EXPECT_EQ(spec->roles.at("user").suffix, "\n");
+  assistant->set_suffix(" <end>\n");
+  wire.mutable_roles(0)->set_suffix(" <end>\n");
+  EXPECT_EQ(ParseChatTemplate(wire)->roles.at("assistant").suffix, " <end>\n");
+}
+
+TEST_F(FieldsTest, ARoleThatIsGivenTwiceIsRefusedForEveryKindOfJob) {
+  v1::ChatTemplate wire;
+  wire.set_name("custom");
+  wire.add_roles()->set_role("user");
+  wire.add_roles()->set_role("user");
+  const absl::Status twice = ParseChatTemplate(wire).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(twice));
+  EXPECT_THAT(std::string(twice.message()), HasSubstr("\"user\" twice"));
+}
+
+TEST_F(FieldsTest, ATemplateByNameNeedsNoRoles) {
+  v1::ChatTemplate wire;
+  wire.set_name("chatml");
+  EXPECT_TRUE(ParseChatTemplate(wire).ok());
+  wire.set_name("unheard of");
+  EXPECT_TRUE(absl::IsInvalidArgument(ParseChatTemplate(wire).status()));
+}
+
+TEST_F(FieldsTest, ATokenIsAnAddedOneOrATextOfOneToken) {
+  tokenizer::TokenizerParts parts;
+  for (int byte = 0; byte < 256; ++byte) parts.token_bytes.emplace_back(1, static_cast<char>(byte));
+  parts.added = {{256, "<end>", true}};
+  const auto tokenizer = tokenizer::Tokenizer::Create(std::move(parts));
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  EXPECT_EQ(TokenOf(**tokenizer, "<end>", "ppo.sampling").value_or(-1), 256);
+  EXPECT_EQ(TokenOf(**tokenizer, "a", "ppo.sampling").value_or(-1), 'a');
+  const absl::Status two = TokenOf(**tokenizer, "ab", "ppo.sampling").status();
+  EXPECT_TRUE(absl::IsInvalidArgument(two));
+  EXPECT_EQ(two.message(),
+            "ppo.sampling names the token \"ab\", which is 2 tokens of this tokenizer");
+}
+
+}  // namespace
+}  // namespace trainyard::spec
