@@ -1,6 +1,7 @@
 #include "coordinator/job_service.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,22 @@ void AnswerPipeline(const ServiceParts& parts, const Reply& reply, v1::Pipeline*
   }
 }
 
+// A job or a pipeline.
+template <typename Request>
+grpc::ServerUnaryReactor* Submit(const ServiceParts& parts, grpc::CallbackServerContext* context,
+                                 const Request& request,
+                                 std::function<void(const Reply&)> answer) {
+  auto event = MakeSubmission(request);
+  if (!event.ok()) return RefuseCall(context, event.status());
+  return DecideCall(
+      parts, context,
+      [&](CallId call) {
+        event->call = call;
+        return *std::move(event);
+      },
+      std::move(answer));
+}
+
 // Asks the core why the job waits, and adds the answer to its reason.
 grpc::ServerUnaryReactor* Explain(const ServiceParts& parts, grpc::CallbackServerContext* context,
                                   const std::string& job, v1::Job* response) {
@@ -65,29 +82,17 @@ grpc::ServerUnaryReactor* Explain(const ServiceParts& parts, grpc::CallbackServe
 grpc::ServerUnaryReactor* JobService::SubmitJob(grpc::CallbackServerContext* context,
                                                 const v1::SubmitJobRequest* request,
                                                 v1::Job* response) {
-  auto event = MakeSubmission(*request);
-  if (!event.ok()) return RefuseCall(context, event.status());
-  return DecideCall(
-      parts_, context,
-      [&](CallId call) {
-        event->call = call;
-        return *std::move(event);
-      },
-      [this, response](const Reply& reply) { AnswerJob(parts_, reply, response); });
+  return Submit(parts_, context, *request, [this, response](const Reply& reply) {
+    AnswerJob(parts_, reply, response);
+  });
 }
 
 grpc::ServerUnaryReactor* JobService::SubmitPipeline(grpc::CallbackServerContext* context,
                                                      const v1::SubmitPipelineRequest* request,
                                                      v1::Pipeline* response) {
-  auto event = MakeSubmission(*request);
-  if (!event.ok()) return RefuseCall(context, event.status());
-  return DecideCall(
-      parts_, context,
-      [&](CallId call) {
-        event->call = call;
-        return *std::move(event);
-      },
-      [this, response](const Reply& reply) { AnswerPipeline(parts_, reply, response); });
+  return Submit(parts_, context, *request, [this, response](const Reply& reply) {
+    AnswerPipeline(parts_, reply, response);
+  });
 }
 
 grpc::ServerUnaryReactor* JobService::GetJob(grpc::CallbackServerContext* context,

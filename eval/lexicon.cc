@@ -8,10 +8,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "base/atomic_file.h"
-#include "base/json.h"
 #include "base/status.h"
+#include "eval/json_lines.h"
 #include "eval/words.h"
 
 namespace trainyard::eval {
@@ -64,18 +63,13 @@ absl::StatusOr<std::vector<Entry>> ReadXml(absl::string_view text) {
 
 absl::StatusOr<std::vector<Entry>> ReadJsonLines(absl::string_view text, const std::string& path) {
   std::vector<Entry> entries;
-  int line_number = 0;
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++line_number;
-    if (absl::StripAsciiWhitespace(line).empty()) continue;
-    const std::string place = absl::StrCat(path, ":", line_number);
-    TY_ASSIGN_OR_RETURN(const Json row, ParseJson(line, place));
-    JsonReader reader(row, place);
-    Entry entry;
+  const auto read = [&](const JsonReader& reader, const std::string&) -> absl::Status {
+    Entry& entry = entries.emplace_back();
     TY_ASSIGN_OR_RETURN(entry.word, reader.String("word"));
     TY_ASSIGN_OR_RETURN(entry.value, reader.Double("value"));
-    entries.push_back(std::move(entry));
-  }
+    return absl::OkStatus();
+  };
+  TY_RETURN_IF_ERROR(ForEachJsonLine(text, path, read));
   return entries;
 }
 

@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/atomic_file.h"
-#include "base/json.h"
 #include "base/status.h"
+#include "eval/json_lines.h"
 #include "eval/words.h"
 
 namespace trainyard::eval {
@@ -87,19 +87,14 @@ absl::StatusOr<std::vector<LabelledText>> ReadCsv(absl::string_view text, const 
 absl::StatusOr<std::vector<LabelledText>> ReadRows(absl::string_view text,
                                                    const std::string& path) {
   std::vector<LabelledText> texts;
-  int line_number = 0;
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++line_number;
-    if (absl::StripAsciiWhitespace(line).empty()) continue;
-    const std::string place = absl::StrCat(path, ":", line_number);
-    TY_ASSIGN_OR_RETURN(const Json row, ParseJson(line, place));
-    JsonReader reader(row, place);
-    LabelledText labelled;
+  const auto read = [&](const JsonReader& reader, const std::string& place) -> absl::Status {
+    LabelledText& labelled = texts.emplace_back();
     TY_ASSIGN_OR_RETURN(labelled.text, reader.String("text"));
     TY_ASSIGN_OR_RETURN(const int64_t label, reader.Int("label"));
     TY_ASSIGN_OR_RETURN(labelled.positive, ParseLabel(absl::StrCat(label), place));
-    texts.push_back(std::move(labelled));
-  }
+    return absl::OkStatus();
+  };
+  TY_RETURN_IF_ERROR(ForEachJsonLine(text, path, read));
   return texts;
 }
 

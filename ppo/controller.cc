@@ -325,7 +325,8 @@ absl::Status Controller::Validate(MetricMap& metrics) {
     }
     for (size_t t = 0; t < policy[i].size(); ++t) kl += rl::K1(policy[i][t], reference[i][t]);
   }
-  metrics["eval_reward"] = scored == 0 ? 0 : score / static_cast<double>(scored);
+  // No score is no score, not 0.
+  if (scored > 0) metrics["eval_reward"] = score / static_cast<double>(scored);
   metrics["eval_kl"] = kl / static_cast<double>(report.trajectories.size());
   return absl::OkStatus();
 }

@@ -341,6 +341,65 @@ TEST_F(ControllerTest, ATaskOfOtherNumericsGetsNoWork) {
   EXPECT_TRUE(odd.service->answered().empty());
 }
 
+TEST_F(ControllerTest, EveryNthIterationIsMeasuredOnTheValidationPromptsAndTrainsOnNoneOfThem) {
+  const std::string undisturbed = Undisturbed();
+  options_.eval_every = 2;
+  for (int row = 0; row < 3; ++row) {
+    prompts_.validation.push_back(
+        {row, std::make_shared<const std::vector<int32_t>>(2, 70 + row), "validation", ""});
+  }
+  FakeSession session;
+  session.SetPeers(Peers({&AddRollout()}));
+  ASSERT_TRUE(Run(session).ok());
+  const auto metrics = session.metrics();
+  for (const int64_t iteration : {1, 3}) {
+    EXPECT_EQ(metrics.at(iteration).count("eval_reward"), 0) << iteration;
+  }
+  for (const int64_t iteration : {2, 4}) {
+    ASSERT_EQ(metrics.at(iteration).count("eval_reward"), 1) << iteration;
+    EXPECT_GT(metrics.at(iteration).at("eval_reward"), 0);
+    // Answers of 3 to 7 tokens, each 0.5 nearer to the policy than to the reference.
+    EXPECT_GE(metrics.at(iteration).at("eval_kl"), 1.5);
+    EXPECT_LE(metrics.at(iteration).at("eval_kl"), 3.5);
+  }
+  EXPECT_TRUE(session.WaitForPhase("eval", absl::ZeroDuration()));
+  EXPECT_EQ(learner_->weights(), undisturbed) << "the ledger knows nothing of validation";
+}
+
+TEST_F(ControllerTest, TheSameValidationPromptIsAnsweredWithTheSameRandomNumbersEveryTime) {
+  options_.eval_every = 1;
+  options_.iterations = 2;
+  prompts_.validation = {
+      {0, std::make_shared<const std::vector<int32_t>>(2, 70), "validation", ""}};
+  FakeSession session;
+  Rollout& rollout = AddRollout();
+  session.SetPeers(Peers({&rollout}));
+  ASSERT_TRUE(Run(session).ok());
+  int validations = 0;
+  for (const auto& [row, sample] : rollout.service->answered()) {
+    if (row < options_.iterations * options_.prompts_per_iteration) continue;
+    ++validations;
+    EXPECT_EQ(sample, 0);
+  }
+  EXPECT_EQ(validations, 1) << "one row of its own, which no training row can reach";
+}
+
+TEST_F(ControllerTest, AValidationWithoutAScoreReportsNoneAndNotZero) {
+  options_.eval_every = 1;
+  options_.iterations = 1;
+  options_.max_failed_fraction = 1;
+  prompts_.validation = {
+      {0, std::make_shared<const std::vector<int32_t>>(2, 70), "validation", ""}};
+  reward_.fail = [&](int64_t row, int) {
+    return row < options_.prompts_per_iteration ? v1::SCORE_OK : v1::SCORE_REJECTED;
+  };
+  FakeSession session;
+  session.SetPeers(Peers({&AddRollout()}));
+  ASSERT_TRUE(Run(session).ok());
+  EXPECT_EQ(session.metrics().at(1).count("eval_reward"), 0);
+  EXPECT_EQ(session.metrics().at(1).count("eval_kl"), 1);
+}
+
 TEST_F(ControllerTest, BetaFollowsTheKlAndIsPartOfTheState) {
   options_.beta = 0.1;
   options_.adaptive_beta = rl::AdaptiveBetaOptions{.target = 4, .horizon = 120};

@@ -287,6 +287,17 @@ grpc::Status FakeLearner::Update(
   return grpc::Status::OK;
 }
 
+grpc::Status FakeLearner::Score(grpc::ServerContext*, const v1::PolicyScoreRequest* request,
+                                v1::PolicyScoreResponse* response) {
+  for (const v1::TokenSequence& sequence : request->sequences()) {
+    v1::TokenScores* const scores = response->add_scores();
+    for (int i = sequence.begin(); i < sequence.token_ids_size(); ++i) {
+      scores->add_logprobs(request->model() == v1::POLICY ? -1.0F : -1.5F);
+    }
+  }
+  return grpc::Status::OK;
+}
+
 grpc::Status FakeLearner::Publish(grpc::ServerContext*, const v1::PublishRequest* request,
                                   v1::WeightsManifest* response) {
   response->set_version(request->version());

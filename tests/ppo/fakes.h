@@ -135,6 +135,9 @@ class FakeLearner final : public v1::PolicyService::Service {
   grpc::Status Update(grpc::ServerContext*,
                       grpc::ServerReaderWriter<v1::UpdateResponse, v1::UpdateRequest>* stream)
       override;
+  // -1 for each token of the policy, -1.5 of the reference.
+  grpc::Status Score(grpc::ServerContext*, const v1::PolicyScoreRequest* request,
+                     v1::PolicyScoreResponse* response) override;
   grpc::Status Publish(grpc::ServerContext*, const v1::PublishRequest* request,
                        v1::WeightsManifest* response) override;
   grpc::Status Release(grpc::ServerContext*, const v1::ReleaseRequest*,

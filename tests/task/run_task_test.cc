@@ -54,14 +54,13 @@ class RunTaskTest : public ::testing::Test {
 
 TEST_F(RunTaskTest, WithoutAnAssignmentItRunsByItself) {
   std::string role = "never called";
-  const int code = RunTask({.name = "alone"}, [&](const Assignment& assignment, TaskSession* session,
-                                                  Place* place) {
+  const TaskWork work = [&](const Assignment& assignment, TaskSession* session, Place* place) {
     role = assignment.role;
     EXPECT_EQ(place->phase, "starting");
     EXPECT_TRUE(session->Peers().peers.empty());
     return absl::OkStatus();
-  });
-  EXPECT_EQ(code, 0);
+  };
+  EXPECT_EQ(RunTask({.name = "alone"}, work), 0);
   EXPECT_EQ(role, "");
 }
 
