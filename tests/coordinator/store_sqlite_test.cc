@@ -89,21 +89,28 @@ std::shared_ptr<const Batch> ExitBatch(const Store& store, int64_t revision) {
   return std::make_shared<const Batch>(batch);
 }
 
-TEST(SqliteStoreTest, ASecondCoordinatorOnTheSameDirectoryIsRefusedByName) {
-  ScratchDirectory directory;
-  Durability durability;
-  SqliteStoreOptions options;
-  options.state_dir = directory.path();
-  options.on_durable = durability.Listener();
-  const auto first = OpenSqliteStore(options);
+class SqliteStoreTest : public ::testing::Test {
+ protected:
+  SqliteStoreTest() {
+    options_.state_dir = directory_.path();
+    options_.on_durable = durability_.Listener();
+  }
+
+  ScratchDirectory directory_;
+  Durability durability_;
+  SqliteStoreOptions options_;
+};
+
+TEST_F(SqliteStoreTest, ASecondCoordinatorOnTheSameDirectoryIsRefusedByName) {
+  const auto first = OpenSqliteStore(options_);
   ASSERT_TRUE(first.ok()) << first.status();
-  const auto second = OpenSqliteStore(options);
+  const auto second = OpenSqliteStore(options_);
   EXPECT_TRUE(absl::IsFailedPrecondition(second.status()));
   EXPECT_THAT(std::string(second.status().message()),
               HasSubstr(absl::StrCat("process ", getpid())));
 }
 
-TEST(SqliteStoreTest, NetworkFileSystemsAreKnown) {
+TEST_F(SqliteStoreTest, NetworkFileSystemsAreKnown) {
   EXPECT_TRUE(IsNetworkFilesystem(0x6969));               // NFS
   EXPECT_TRUE(IsNetworkFilesystem(0x0BD00BD0));           // Lustre
   EXPECT_TRUE(IsNetworkFilesystem(int64_t{0xFF534D42}));  // CIFS
@@ -111,95 +118,75 @@ TEST(SqliteStoreTest, NetworkFileSystemsAreKnown) {
   EXPECT_FALSE(IsNetworkFilesystem(0x58465342));          // XFS
 }
 
-TEST(SqliteStoreTest, AFullDiskTakesNoNewWorkButExitsAreStillRecorded) {
-  ScratchDirectory directory;
-  Durability durability;
-  SqliteStoreOptions options;
-  options.state_dir = directory.path();
-  options.on_durable = durability.Listener();
-  options.reserve_bytes = 1 << 20;
-  options.max_size_bytes = 2 << 20;
-  auto store = OpenSqliteStore(options);
+TEST_F(SqliteStoreTest, AFullDiskTakesNoNewWorkButExitsAreStillRecorded) {
+  options_.reserve_bytes = 1 << 20;
+  options_.max_size_bytes = 2 << 20;
+  auto store = OpenSqliteStore(options_);
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_EQ((*store)->read_only_reason(), "");
   int64_t revision = 0;
   while ((*store)->read_only_reason().empty() && revision < 100) {
     (*store)->Write(JobBatch(**store, ++revision, 64 << 10));
-    ASSERT_TRUE(durability.WaitFor(revision).ok()) << "the batch that filled the disk is kept";
+    ASSERT_TRUE(durability_.WaitFor(revision).ok()) << "the batch that filled the disk is kept";
   }
   EXPECT_THAT((*store)->read_only_reason(), HasSubstr("no space"));
-  EXPECT_FALSE(std::filesystem::exists(directory.path() + "/reserve"));
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() + "/reserve"));
   for (int i = 0; i < 50; ++i) {
     (*store)->Write(ExitBatch(**store, ++revision));
-    ASSERT_TRUE(durability.WaitFor(revision).ok());
+    ASSERT_TRUE(durability_.WaitFor(revision).ok());
   }
   while (revision < 200) {
     (*store)->Write(JobBatch(**store, ++revision, 64 << 10));
-    const absl::Status status = durability.WaitFor(revision);
+    const absl::Status status = durability_.WaitFor(revision);
     if (status.ok()) continue;
     EXPECT_TRUE(absl::IsResourceExhausted(status)) << "without reserve it is fatal: " << status;
     break;
   }
   const int64_t durable = (*store)->durable_revision();
   store->reset();
-  options.max_size_bytes = 0;
+  options_.max_size_bytes = 0;
   Durability after;
-  options.on_durable = after.Listener();
-  const auto reopened = OpenSqliteStore(options);
+  options_.on_durable = after.Listener();
+  const auto reopened = OpenSqliteStore(options_);
   ASSERT_TRUE(reopened.ok()) << reopened.status();
   EXPECT_EQ((*reopened)->durable_revision(), durable) << "nothing acknowledged is lost";
   EXPECT_EQ((*reopened)->read_only_reason(), "");
 }
 
-TEST(SqliteStoreTest, ADatabaseOfANewerVersionIsRefused) {
-  ScratchDirectory directory;
-  Durability durability;
-  SqliteStoreOptions options;
-  options.state_dir = directory.path();
-  options.on_durable = durability.Listener();
-  ASSERT_TRUE(OpenSqliteStore(options).ok());
+TEST_F(SqliteStoreTest, ADatabaseOfANewerVersionIsRefused) {
+  ASSERT_TRUE(OpenSqliteStore(options_).ok());
   {
-    auto database = Database::Open(directory.path() + "/state.db", Database::Mode::kReadWrite);
+    auto database = Database::Open(directory_.path() + "/state.db", Database::Mode::kReadWrite);
     ASSERT_TRUE(database.ok());
     ASSERT_TRUE((*database)->Execute("PRAGMA user_version = 1000").ok());
   }
-  const auto refused = OpenSqliteStore(options);
+  const auto refused = OpenSqliteStore(options_);
   EXPECT_TRUE(absl::IsFailedPrecondition(refused.status()));
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("1000"));
 }
 
-TEST(SqliteStoreTest, ATermThatAnotherTookOverWritesNothingMore) {
-  ScratchDirectory directory;
-  Durability durability;
-  SqliteStoreOptions options;
-  options.state_dir = directory.path();
-  options.on_durable = durability.Listener();
-  auto store = OpenSqliteStore(options);
+TEST_F(SqliteStoreTest, ATermThatAnotherTookOverWritesNothingMore) {
+  auto store = OpenSqliteStore(options_);
   ASSERT_TRUE(store.ok());
   {
-    auto database = Database::Open(directory.path() + "/state.db", Database::Mode::kReadWrite);
+    auto database = Database::Open(directory_.path() + "/state.db", Database::Mode::kReadWrite);
     ASSERT_TRUE((*database)->Execute("UPDATE meta SET value = value + 1 WHERE key = 'term'").ok());
   }
   (*store)->Write(JobBatch(**store, 1, 10));
-  EXPECT_TRUE(absl::IsFailedPrecondition(durability.WaitFor(1)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(durability_.WaitFor(1)));
   EXPECT_FALSE((*store)->GetJob("job-1").ok());
 }
 
-TEST(SqliteStoreTest, WhatIsQueuedIsWrittenBeforeTheStoreIsGone) {
-  ScratchDirectory directory;
-  Durability durability;
-  SqliteStoreOptions options;
-  options.state_dir = directory.path();
-  options.on_durable = durability.Listener();
+TEST_F(SqliteStoreTest, WhatIsQueuedIsWrittenBeforeTheStoreIsGone) {
   {
-    auto store = OpenSqliteStore(options);
+    auto store = OpenSqliteStore(options_);
     ASSERT_TRUE(store.ok());
     for (int64_t revision = 1; revision <= 200; ++revision) {
       (*store)->Write(JobBatch(**store, revision, 100));
     }
   }
-  EXPECT_TRUE(durability.WaitFor(200).ok());
-  const auto reopened = OpenSqliteStore(options);
+  EXPECT_TRUE(durability_.WaitFor(200).ok());
+  const auto reopened = OpenSqliteStore(options_);
   ASSERT_TRUE(reopened.ok());
   EXPECT_EQ((*reopened)->durable_revision(), 200);
 }

@@ -7,6 +7,8 @@
 #include <new>
 #include <stdexcept>
 
+#include "base/end_class.h"
+
 namespace trainyard::model {
 namespace {
 
@@ -28,8 +30,10 @@ TEST(CatchTorchTest, ATorchErrorBecomesOneLineThatSaysWhat) {
   EXPECT_EQ(status.message().find('\n'), absl::string_view::npos);
 }
 
-TEST(CatchTorchTest, MemoryThatRanOutIsResourceExhausted) {
-  EXPECT_TRUE(absl::IsResourceExhausted(CatchTorch("x", [] { throw std::bad_alloc(); })));
+TEST(CatchTorchTest, MemoryThatRanOutIsResourceExhaustedAndNoFullDisk) {
+  const absl::Status status = CatchTorch("x", [] { throw std::bad_alloc(); });
+  EXPECT_TRUE(absl::IsResourceExhausted(status));
+  EXPECT_EQ(EndClassOf(status), EndClass::kOutOfMemory);
   EXPECT_TRUE(absl::IsResourceExhausted(
       CatchTorch("x", [] { return at::empty({int64_t{1} << 46}); }).status()));
 }

@@ -10,20 +10,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/ppo/fakes.h"
+#include "tests/support/byte_tokenizer.h"
 
 namespace trainyard::ppo {
 namespace {
 
 using testing::HasSubstr;
 using testing::SizeIs;
-
-std::shared_ptr<const tokenizer::Tokenizer> ByteTokenizer() {
-  tokenizer::TokenizerParts parts;
-  for (int i = 0; i < 256; ++i) parts.token_bytes.push_back(std::string(1, static_cast<char>(i)));
-  auto tokenizer = tokenizer::Tokenizer::Create(parts);
-  TY_CHECK(tokenizer.ok());
-  return *tokenizer;
-}
 
 // A job of four iterations of 6 prompts with 2 samples, on a learner, rollouts and rewards that
 // compute nothing.
@@ -110,7 +103,7 @@ class ControllerTest : public testing::Test {
   ControllerOptions options_;
   task::Assignment assignment_;
   Prompts prompts_;
-  std::shared_ptr<const tokenizer::Tokenizer> tokenizer_ = ByteTokenizer();
+  std::shared_ptr<const tokenizer::Tokenizer> tokenizer_ = trainyard::testing::ByteTokenizer();
   FakeReward reward_;
   std::unique_ptr<FakeLearner> learner_;
   std::unique_ptr<FakeTask> learner_task_;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/cause.h"
+#include "base/end_class.h"
 #include "rpc/call.h"
 #include "rpc/channel.h"
 #include "rpc/server.h"
@@ -58,6 +60,26 @@ TEST(Status, ALongMessageIsCutInsteadOfBreakingTheHeaderLimit) {
       Call(*stub, &v1::RewardService::Stub::GetLoad, v1::GetRewardLoadRequest(), {});
   EXPECT_EQ(answer.status().code(), absl::StatusCode::kInternal);
   EXPECT_THAT(std::string(answer.status().message()), HasSubstr("(cut)"));
+}
+
+TEST(Status, AServerThatIsNotThereIsALostPeer) {
+  const auto stub = v1::RewardService::NewStub(OpenChannel("127.0.0.1:1"));
+  const auto answer = Call(*stub, &v1::RewardService::Stub::GetLoad, v1::GetRewardLoadRequest(),
+                           {.timeout = absl::Seconds(20)});
+  EXPECT_TRUE(absl::IsUnavailable(answer.status())) << answer.status();
+  EXPECT_EQ(CauseOf(answer.status()), EndClass::kPeerLost);
+}
+
+TEST(Status, WhatIsFullOverThereIsNoFullDiskHere) {
+  ScoreService service;
+  service.behaviour = [](int, grpc::ServerContext*) { return DiskFullError("its disk"); };
+  auto server = Server::Start({}, {&service});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const auto stub = v1::RewardService::NewStub(OpenChannel((*server)->endpoint()));
+  const auto answer =
+      Call(*stub, &v1::RewardService::Stub::GetLoad, v1::GetRewardLoadRequest(), {});
+  EXPECT_TRUE(absl::IsResourceExhausted(answer.status())) << answer.status();
+  EXPECT_EQ(EndClassOf(answer.status()), EndClass::kInternal);
 }
 
 TEST(Status, WithoutADetailThereIsNone) {

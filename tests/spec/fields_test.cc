@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "base/atomic_file.h"
+#include "tests/support/byte_tokenizer.h"
 #include "tests/support/process.h"
 
 namespace trainyard::spec {
@@ -91,14 +92,10 @@ TEST_F(FieldsTest, ATemplateByNameNeedsNoRoles) {
 }
 
 TEST_F(FieldsTest, ATokenIsAnAddedOneOrATextOfOneToken) {
-  tokenizer::TokenizerParts parts;
-  for (int byte = 0; byte < 256; ++byte) parts.token_bytes.emplace_back(1, static_cast<char>(byte));
-  parts.added = {{256, "<end>", true}};
-  const auto tokenizer = tokenizer::Tokenizer::Create(std::move(parts));
-  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
-  EXPECT_EQ(TokenOf(**tokenizer, "<end>", "ppo.sampling").value_or(-1), 256);
-  EXPECT_EQ(TokenOf(**tokenizer, "a", "ppo.sampling").value_or(-1), 'a');
-  const absl::Status two = TokenOf(**tokenizer, "ab", "ppo.sampling").status();
+  const auto tokenizer = testing::ByteTokenizer({"<end>"});
+  EXPECT_EQ(TokenOf(*tokenizer, "<end>", "ppo.sampling").value_or(-1), 256);
+  EXPECT_EQ(TokenOf(*tokenizer, "a", "ppo.sampling").value_or(-1), 'a');
+  const absl::Status two = TokenOf(*tokenizer, "ab", "ppo.sampling").status();
   EXPECT_TRUE(absl::IsInvalidArgument(two));
   EXPECT_EQ(two.message(),
             "ppo.sampling names the token \"ab\", which is 2 tokens of this tokenizer");

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "rpc/call.h"
 #include "rpc/channel.h"
+#include "rpc/status.h"
 #include "tests/worker/learner_fixture.h"
 #include "worker/policy_server.h"
 
@@ -141,6 +142,13 @@ TEST_F(PolicyServiceTest, WhatArrivesOtherwiseThanAnnouncedIsRefused) {
   requests.pop_back();
   EXPECT_FALSE(Update(requests).ok());
   EXPECT_TRUE(Update(Requests(TinyUpdate(0, 9, 1))).ok());
+}
+
+TEST_F(PolicyServiceTest, ADigestThatDiffersIsNoNumberThatIsNotFinite) {
+  auto requests = Requests(TinyUpdate(0, 9, 1));
+  requests[1].mutable_trajectories()->mutable_trajectories(0)->set_score(100);
+  EXPECT_FALSE(rpc::DetailOf(Update(requests).status()).has_value())
+      << "the job would never be tried again";
 }
 
 TEST_F(PolicyServiceTest, PublishedBytesAreFetchedInChunksAndMatchTheirChecksums) {
