@@ -3,7 +3,7 @@
 PRESET ?= release
 BUILD  := build/$(PRESET)
 
-.PHONY: all help setup-build setup-parity setup-trl compile build tidy test demo bench soak \
+.PHONY: all help setup-build setup-parity setup-trl compile build tidy test demo bench gpu soak \
         install clean
 
 all: build
@@ -13,6 +13,7 @@ help:
 	@echo "make test     every test that needs no GPU"
 	@echo "make build    build everything into $(BUILD)"
 	@echo "make bench    the figures of docs/benchmarks.md, beside the peers'"
+	@echo "make gpu      CUDA build, packed into build/gpu-bundle for a machine with a GPU"
 	@echo "make soak     the long fault and simulation counts"
 	@echo "make install  relocatable tree under PREFIX (default: ./install)"
 
@@ -45,6 +46,12 @@ demo: build
 bench: setup-trl
 	@$(MAKE) --no-print-directory compile
 	@python3 bench/run.py --build $(BUILD)
+
+gpu:
+	@scripts/setup gpu
+	@cmake --preset cuda >/dev/null
+	@cmake --build --preset cuda
+	@scripts/pack-gpu
 
 soak: setup-parity
 	@$(MAKE) --no-print-directory compile
