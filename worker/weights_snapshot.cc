@@ -5,8 +5,8 @@
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
+#include <exception>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/checksum.h"
 #include "base/status.h"
+#include "kernels/thread_pool.h"
 #include "kernels/transpose.h"
 
 namespace trainyard::worker {
@@ -94,14 +95,20 @@ absl::StatusOr<std::shared_ptr<PublishedWeights>> SnapshotWeights(const NamedTen
   std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
     return published[a].size_bytes > published[b].size_bytes;
   });
-  std::atomic<size_t> next{0};
-  at::parallel_for(0, at::get_num_threads(), 1, [&](int64_t, int64_t) {
+  std::vector<std::exception_ptr> thrown(order.size());
+  kernels::ThreadPool threads(at::get_num_threads());
+  threads.ForEach(static_cast<int>(order.size()), [&](int i, int) {
     const c10::NoGradGuard no_grad;
-    for (size_t i = next++; i < order.size(); i = next++) {
-      PublishedTensor& tensor = published[order[i]];
+    PublishedTensor& tensor = published[order[i]];
+    try {
       tensor.xxh3 = CopyTensor(tensors[order[i]].tensor, weights->memory->data() + tensor.offset);
+    } catch (...) {
+      thrown[i] = std::current_exception();
     }
   });
+  for (const std::exception_ptr& exception : thrown) {
+    if (exception != nullptr) std::rethrow_exception(exception);
+  }
   std::string checksums;
   for (const PublishedTensor& tensor : published) absl::StrAppend(&checksums, tensor.xxh3);
   weights->digest = Xxh3Hex(checksums);
