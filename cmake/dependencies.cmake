@@ -52,7 +52,8 @@ target_compile_options(ty_torch INTERFACE
   "SHELL:-idirafter ${TRAINYARD_TORCH_DIR}/include/torch/csrc/api/include")
 target_compile_definitions(ty_torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
 target_link_libraries(ty_torch INTERFACE
-  ${TRAINYARD_TORCH_DIR}/lib/libtorch_cpu.so ${TRAINYARD_TORCH_DIR}/lib/libc10.so)
+  ${TRAINYARD_TORCH_DIR}/lib/libtorch_cpu.so ${TRAINYARD_TORCH_DIR}/lib/libc10.so
+  ${TRAINYARD_TORCH_DIR}/lib/libgomp.so.1)
 target_link_options(ty_torch INTERFACE
   "LINKER:-rpath-link,${TRAINYARD_TORCH_DIR}/lib" "LINKER:--allow-shlib-undefined")
 if(TRAINYARD_CUDA)

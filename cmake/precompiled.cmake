@@ -12,6 +12,9 @@ set(PRECOMPILED_test <gmock/gmock.h> <gtest/gtest.h>)
 set(PRECOMPILED_torch <ATen/ATen.h>)
 set(PRECOMPILED_grpc <grpcpp/grpcpp.h> <trainyard/v1/coordinator.grpc.pb.h>)
 
+# Without OpenMP at::parallel_for, whose loop is in a header, runs on one thread.
+set(TRAINYARD_TORCH_OPTIONS -fopenmp)
+
 # One owner for each mixture: others reuse its file, so their compile flags must be the same.
 function(trainyard_precompiled_owner name)
   cmake_parse_arguments(ARG "" "" "KINDS;DEPS" ${ARGN})
@@ -20,6 +23,9 @@ function(trainyard_precompiled_owner name)
   target_link_libraries(precompiled_${name} PRIVATE spdlog::spdlog absl::statusor ${ARG_DEPS})
   if("test" IN_LIST ARG_KINDS)
     target_compile_options(precompiled_${name} PRIVATE ${TRAINYARD_TEST_OPTIONS})
+  endif()
+  if("torch" IN_LIST ARG_KINDS)
+    target_compile_options(precompiled_${name} PRIVATE ${TRAINYARD_TORCH_OPTIONS})
   endif()
   foreach(kind IN LISTS ARG_KINDS)
     target_precompile_headers(precompiled_${name} PRIVATE ${PRECOMPILED_${kind}})
@@ -33,4 +39,7 @@ trainyard_precompiled_owner(grpc_test KINDS base test grpc DEPS GTest::gmock pro
 
 function(trainyard_use_precompiled target kind)
   target_precompile_headers(${target} REUSE_FROM precompiled_${kind})
+  if(kind MATCHES "torch")
+    target_compile_options(${target} PRIVATE ${TRAINYARD_TORCH_OPTIONS})
+  endif()
 endfunction()

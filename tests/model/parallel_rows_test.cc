@@ -19,6 +19,14 @@ TEST(ParallelRowsTest, EveryRowIsVisitedOnce) {
   for (const auto& count : visits) EXPECT_EQ(count, 1);
 }
 
+// at::parallel_for is a plain loop in code that was compiled without OpenMP.
+TEST(ParallelRowsTest, TwoThreadsTakeAPieceEach) {
+  SetComputeThreads(2);
+  std::atomic<int> pieces{0};
+  ForEachRows(1000, 4096, [&](int64_t, int64_t) { ++pieces; });
+  EXPECT_EQ(pieces, 2);
+}
+
 TEST(ParallelRowsTest, NarrowRowsAddsAndRounds) {
   SetComputeThreads(1);
   const at::Tensor x = at::randn({7, 33}), addend = at::randn({33}).to(at::kBFloat16);
