@@ -1,6 +1,7 @@
 # Precompiled headers: ATen, gRPC and GoogleTest are most of a cold build's time otherwise. A target
-# names its kind by PRECOMPILED (torch or grpc); tests get GoogleTest besides. Sources still include
-# what they use: nothing here is needed to compile them.
+# names its kind by PRECOMPILED (torch or grpc); tests get GoogleTest besides. What links gRPC is
+# compiled with -pthread, so a test of it must say grpc: "_REENTRANT is defined" means that it does
+# not. Sources still include what they use: nothing here is needed to compile them.
 
 file(WRITE ${CMAKE_BINARY_DIR}/precompiled.cc.new "")
 file(COPY_FILE ${CMAKE_BINARY_DIR}/precompiled.cc.new ${CMAKE_BINARY_DIR}/precompiled.cc

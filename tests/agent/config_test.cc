@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
+
 namespace trainyard::agent {
 namespace {
 
@@ -17,7 +19,7 @@ std::string Refusal(const std::string& more) {
 }
 
 TEST(AgentConfig, ReadsEveryField) {
-  const auto config = ParseAgentConfig(std::string(kLeast) +
+  const auto config = ParseAgentConfig(absl::StrCat(kLeast,
                                            "advertise: 10.0.0.2\n"
                                            "task_ports: 7500-7599\n"
                                            "roots: {data: /mnt/data}\n"
@@ -26,7 +28,7 @@ TEST(AgentConfig, ReadsEveryField) {
                                            "memory_bytes: 1000\n"
                                            "gpus: false\n"
                                            "collective_env: {NCCL_SOCKET_IFNAME: eth1}\n"
-                                           "drain_seconds: 5\n",
+                                           "drain_seconds: 5\n"),
                                        "agent.yaml");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->node, "node-a");

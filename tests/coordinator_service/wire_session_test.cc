@@ -113,14 +113,15 @@ TEST(WireSessionTest, ATaskThatIsToStopIsToldWithoutItsAssignmentAndSecret) {
 TEST(WireSessionTest, PeersAreToldWhole) {
   PeerSet set;
   set.revision = 3;
-  set.peers = {{.task_uid = 1,
-                .role = "rollout",
-                .index = 2,
-                .endpoint = "host:1",
-                .ready = true,
-                .draining = true,
-                .node = "node",
-                .numerics_id = "cpu"}};
+  const Peer peer = {.task_uid = 1,
+                     .role = "rollout",
+                     .index = 2,
+                     .endpoint = "host:1",
+                     .ready = true,
+                     .draining = true,
+                     .node = "node",
+                     .numerics_id = "cpu"};
+  set.peers = std::make_shared<const std::vector<Peer>>(1, peer);
   const v1::Peers peers = ToTask(set).peers();
   EXPECT_EQ(peers.revision(), 3);
   ASSERT_EQ(peers.peers_size(), 1);

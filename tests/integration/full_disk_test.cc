@@ -127,6 +127,10 @@ TEST_F(FullDiskTest, ACoordinatorWithoutSpaceTakesNoNewWorkLosesNothingAndGoesOn
   const auto running = cluster_->Submit(FakeJob("running", 250, kStep));
   ASSERT_TRUE(running.ok()) << running.status();
   acknowledged_.push_back(running->id());
+  const auto started = cluster_->WaitFor(running->id(), kLong, [](const v1::Job& job) {
+    return job.current().state() == v1::RUNNING;
+  });
+  ASSERT_TRUE(started.ok()) << started.status();
 
   disk.Fill();
   absl::Status refused;

@@ -15,12 +15,12 @@
 namespace trainyard::ppo {
 namespace {
 
-using testing::HasSubstr;
-using testing::SizeIs;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 // A job of four iterations of 6 prompts with 2 samples, on a learner, rollouts and rewards that
 // compute nothing.
-class ControllerTest : public testing::Test {
+class ControllerTest : public ::testing::Test {
  protected:
   ControllerTest() {
     char path[] = "/tmp/trainyard-ppo-XXXXXX";

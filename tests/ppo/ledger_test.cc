@@ -63,7 +63,7 @@ TEST(LedgerTest, ARestartDrawsWhatWasNotCommittedAgainUnderTheSameNumbers) {
 }
 
 TEST(LedgerTest, PeopleCanReadWhatHappened) {
-  const testing::TempDir dir;
+  const trainyard::testing::TempDir dir;
   {
     const auto ledger = Ledger::Open({}, dir.File("ledger.jsonl"));
     ASSERT_TRUE(ledger.ok()) << ledger.status();

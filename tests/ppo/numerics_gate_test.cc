@@ -21,7 +21,7 @@ TEST(NumericsGateTest, TheFirstTaskOfARoleDecidesForTheRole) {
 }
 
 TEST(NumericsGateTest, AResumedRunHasDecidedAlready) {
-  NumericsGate gate({{"rollout", "cuda"}});
+  NumericsGate gate(std::map<std::string, std::string>{{"rollout", "cuda"}});
   EXPECT_FALSE(gate.Admit(Of("rollout", 1, "cpu")));
   EXPECT_TRUE(gate.Admit(Of("rollout", 2, "cuda")));
 }

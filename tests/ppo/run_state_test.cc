@@ -8,7 +8,7 @@
 namespace trainyard::ppo {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 RunState Sample() {
   RunState state;

@@ -20,6 +20,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+constexpr char kShort[] = "max_new_tokens: 8";
+
 class SpecTest : public ::testing::Test {
  protected:
   SpecTest() {
@@ -28,7 +30,8 @@ class SpecTest : public ::testing::Test {
     Write("policy/config.json", R"({"max_position_embeddings": 64})");
     Write("train.jsonl", R"({"prompt": "a"})" "\n" R"({"prompt": "bb"})" "\n");
     Write("validation.jsonl", R"({"prompt": "c"})" "\n");
-    const auto tokenizer = testing::ByteTokenizer({"<|im_start|>", "<|im_end|>", "<stop>"});
+    const auto tokenizer =
+        trainyard::testing::ByteTokenizer({"<|im_start|>", "<|im_end|>", "<stop>"});
     TY_CHECK(tokenizer::SaveTokenizer(*tokenizer, {}, dir_.path()).ok());
   }
   void Write(const std::string& name, const std::string& text) {
@@ -36,7 +39,7 @@ class SpecTest : public ::testing::Test {
     TY_CHECK(MakeDirectories(path.substr(0, path.rfind('/'))).ok());
     TY_CHECK(WriteFileAtomically(path, text).ok());
   }
-  absl::StatusOr<PpoJob> Load(const std::string& more, const std::string& sampling = "") {
+  absl::StatusOr<PpoJob> Load(const std::string& more, const std::string& sampling = kShort) {
     v1::JobSpec spec;
     TY_CHECK(google::protobuf::TextFormat::ParseFromString(
         absl::StrCat(R"(seed: 7 roles { name: "learner" count: 2 }
@@ -45,19 +48,19 @@ class SpecTest : public ::testing::Test {
                                      train { file { uri: "root://data/train.jsonl" } }
                                      validation { file { uri: "root://data/validation.jsonl" } }
                                      chat_template { name: "chatml" } }
-                              sampling { max_new_tokens: 8 )",
+                              sampling { )",
                      sampling, " } ", more, " }"),
         &spec));
     assignment_.job_spec = spec.SerializeAsString();
     return LoadPpoJob(assignment_);
   }
-  std::string Refusal(const std::string& more, const std::string& sampling = "") {
+  std::string Refusal(const std::string& more, const std::string& sampling = kShort) {
     const absl::Status status = Load(more, sampling).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
     return std::string(status.message());
   }
 
-  testing::TempDir dir_;
+  trainyard::testing::TempDir dir_;
   task::Assignment assignment_;
 };
 
@@ -99,7 +102,8 @@ TEST_F(SpecTest, NoCallMayWaitLongerThanAStallIsLookedFor) {
 }
 
 TEST_F(SpecTest, AnswersEndWithTheTurnAndWithWhatTheJobNames) {
-  const auto job = Load("", R"(stop_tokens: "<stop>" forbidden_tokens: "x" stop: "\n")");
+  const auto job = Load(
+      "", R"(max_new_tokens: 8 stop_tokens: "<stop>" forbidden_tokens: "x" stop: "\n")");
   ASSERT_TRUE(job.ok()) << job.status();
   EXPECT_THAT(job->options.sampling.end_ids, ElementsAre(257, 258));
   EXPECT_THAT(job->options.sampling.forbidden_ids, ElementsAre('x'));
@@ -107,9 +111,10 @@ TEST_F(SpecTest, AnswersEndWithTheTurnAndWithWhatTheJobNames) {
 }
 
 TEST_F(SpecTest, WhatAPolicyCanNotBeIsRefused) {
-  EXPECT_THAT(Refusal("", "temperature: 0"), HasSubstr("must be > 0 in PPO"));
-  EXPECT_THAT(Refusal("", "temperature: nan"), HasSubstr("must be > 0 in PPO"));
-  EXPECT_THAT(Refusal("", R"(forbidden_tokens: "ab")"), HasSubstr("which is 2 tokens"));
+  EXPECT_THAT(Refusal("", "max_new_tokens: 8 temperature: 0"), HasSubstr("must be > 0 in PPO"));
+  EXPECT_THAT(Refusal("", "max_new_tokens: 8 temperature: nan"), HasSubstr("must be > 0 in PPO"));
+  EXPECT_THAT(Refusal("", R"(max_new_tokens: 8 forbidden_tokens: "ab")"),
+              HasSubstr("which is 2 tokens"));
   EXPECT_THAT(Refusal("kl_target: -1"), HasSubstr("ppo.kl_target must be >= 0"));
 }
 
