@@ -1,7 +1,6 @@
-# Precompiled headers: ATen, gRPC and GoogleTest are most of a cold build's time otherwise. A target
-# names its kind by PRECOMPILED (torch or grpc); tests get GoogleTest besides. What links gRPC is
-# compiled with -pthread, so a test of it must say grpc: "_REENTRANT is defined" means that it does
-# not. Sources still include what they use: nothing here is needed to compile them.
+# Precompiled headers: ATen, gRPC, CLI11 and GoogleTest are most of a cold build's time otherwise. A
+# target names its kind by PRECOMPILED (torch, grpc or program); tests get GoogleTest besides.
+# Sources still include what they use: nothing here is needed to compile them.
 
 file(WRITE ${CMAKE_BINARY_DIR}/precompiled.cc.new "")
 file(COPY_FILE ${CMAKE_BINARY_DIR}/precompiled.cc.new ${CMAKE_BINARY_DIR}/precompiled.cc
@@ -12,9 +11,13 @@ set(PRECOMPILED_base <map> <memory> <string> <vector>
 set(PRECOMPILED_test <gmock/gmock.h> <gtest/gtest.h>)
 set(PRECOMPILED_torch <ATen/ATen.h>)
 set(PRECOMPILED_grpc <grpcpp/grpcpp.h> <trainyard/v1/coordinator.grpc.pb.h>)
+set(PRECOMPILED_program <CLI/CLI.hpp>)
 
-# Without OpenMP at::parallel_for, whose loop is in a header, runs on one thread.
-set(TRAINYARD_TORCH_OPTIONS -fopenmp)
+function(trainyard_options_of target kind)
+  if(kind MATCHES "test|program")
+    target_compile_options(${target} PRIVATE ${TRAINYARD_BRIEF_OPTIONS})
+  endif()
+endfunction()
 
 # One owner for each mixture: others reuse its file, so their compile flags must be the same.
 function(trainyard_precompiled_owner name)
@@ -22,25 +25,19 @@ function(trainyard_precompiled_owner name)
   add_library(precompiled_${name} OBJECT EXCLUDE_FROM_ALL ${CMAKE_BINARY_DIR}/precompiled.cc)
   target_include_directories(precompiled_${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(precompiled_${name} PRIVATE spdlog::spdlog absl::statusor ${ARG_DEPS})
-  if("test" IN_LIST ARG_KINDS)
-    target_compile_options(precompiled_${name} PRIVATE ${TRAINYARD_TEST_OPTIONS})
-  endif()
-  if("torch" IN_LIST ARG_KINDS)
-    target_compile_options(precompiled_${name} PRIVATE ${TRAINYARD_TORCH_OPTIONS})
-  endif()
+  trainyard_options_of(precompiled_${name} ${name})
   foreach(kind IN LISTS ARG_KINDS)
     target_precompile_headers(precompiled_${name} PRIVATE ${PRECOMPILED_${kind}})
   endforeach()
 endfunction()
 trainyard_precompiled_owner(torch KINDS base torch DEPS ty::torch)
 trainyard_precompiled_owner(grpc KINDS base grpc DEPS proto)
+trainyard_precompiled_owner(program KINDS base grpc program DEPS proto)
 trainyard_precompiled_owner(test KINDS base test DEPS GTest::gmock)
 trainyard_precompiled_owner(torch_test KINDS base test torch DEPS GTest::gmock ty::torch)
 trainyard_precompiled_owner(grpc_test KINDS base test grpc DEPS GTest::gmock proto)
 
 function(trainyard_use_precompiled target kind)
+  trainyard_options_of(${target} ${kind})
   target_precompile_headers(${target} REUSE_FROM precompiled_${kind})
-  if(kind MATCHES "torch")
-    target_compile_options(${target} PRIVATE ${TRAINYARD_TORCH_OPTIONS})
-  endif()
 endfunction()

@@ -15,7 +15,12 @@ if(TRAINYARD_CCACHE)
   add_compile_options(-fpch-preprocess)  # ccache asks for it with precompiled headers
 endif()
 
-# trainyard_library(NAME SRCS a.cc b.cc DEPS base ... PRECOMPILED torch|grpc)
+# What tests, verbs and mains cost to run is nothing; what they cost to compile is half of a cold
+# build. At -O1 GCC 12 takes std::string's own copies for overflows.
+set(TRAINYARD_BRIEF_OPTIONS $<$<CONFIG:Release>:-O1> -Wno-array-bounds -Wno-stringop-overflow
+    -Wno-stringop-overread -Wno-restrict)
+
+# trainyard_library(NAME SRCS a.cc b.cc DEPS base ... PRECOMPILED torch|grpc|program)
 function(trainyard_library name)
   cmake_parse_arguments(ARG "" "PRECOMPILED" "SRCS;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SRCS})
@@ -28,21 +33,19 @@ endfunction()
 
 # trainyard_binary(NAME SRCS main.cc DEPS ...): an installed program, beside its siblings in bin/.
 function(trainyard_binary name)
-  cmake_parse_arguments(ARG "" "" "SRCS;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "PRECOMPILED" "SRCS;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SRCS})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+  if(ARG_PRECOMPILED)
+    trainyard_use_precompiled(${name} ${ARG_PRECOMPILED})
+  endif()
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin
     BUILD_RPATH "${TRAINYARD_TORCH_RPATH}"
     INSTALL_RPATH "${TRAINYARD_INSTALL_RPATH}")
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
-
-# What tests themselves cost to run is nothing; what they cost to compile is half of a cold build.
-# At -O1 GCC 12 takes std::string's own copies for overflows.
-set(TRAINYARD_TEST_OPTIONS $<$<CONFIG:Release>:-O1> -Wno-array-bounds -Wno-stringop-overflow
-    -Wno-stringop-overread -Wno-restrict)
 
 # trainyard_test(NAME RING unit SRCS x_test.cc DEPS ... PRECOMPILED torch|grpc): one ctest entry, labelled by its ring
 # (unit, integration, simulation, parity, faults, gpu), with the ring's time limit per entry.
@@ -59,7 +62,6 @@ function(trainyard_test name)
   add_executable(${name} ${ARG_SRCS})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
-  target_compile_options(${name} PRIVATE ${TRAINYARD_TEST_OPTIONS})
   trainyard_use_precompiled(${name} ${precompiled})
   set_target_properties(${name} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests

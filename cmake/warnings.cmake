@@ -2,8 +2,9 @@
 # stay outside of both.
 add_compile_options(-Wall -Wextra -Wno-missing-field-initializers -Wno-sign-compare -Werror
                     -fno-omit-frame-pointer)
-# The same for libraries and programs: a precompiled header serves only the flags it was made with.
-add_compile_options(-fPIC)
+# The same for every target: a precompiled header serves only the flags it was made with. gRPC asks
+# for -pthread; without OpenMP at::parallel_for, whose loop is in a header, runs on one thread.
+add_compile_options(-fPIC -pthread -fopenmp)
 
 set(TRAINYARD_SANITIZE "" CACHE STRING "Sanitizers, as given to -fsanitize (empty: none)")
 if(TRAINYARD_SANITIZE)
