@@ -3,13 +3,12 @@
 #include <string>
 
 #include "absl/strings/cord.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 
 namespace trainyard {
 namespace {
 
-constexpr char kPayload[] = "trainyard/cause";
+// A status prints its payloads: "RESOURCE_EXHAUSTED: ... [cause='DISK_FULL']".
+constexpr char kPayload[] = "cause";
 
 }  // namespace
 
@@ -17,18 +16,14 @@ absl::Status WithCause(absl::Status status, EndClass cause) {
   if (cause == EndClass::kUnspecified) {
     status.ErasePayload(kPayload);
   } else {
-    status.SetPayload(kPayload, absl::Cord(absl::StrCat(static_cast<int>(cause))));
+    status.SetPayload(kPayload, absl::Cord(std::string(EndClassName(cause))));
   }
   return status;
 }
 
 EndClass CauseOf(const absl::Status& status) {
   const auto payload = status.GetPayload(kPayload);
-  int number = 0;
-  if (!payload.has_value() || !absl::SimpleAtoi(std::string(*payload), &number)) {
-    return EndClass::kUnspecified;
-  }
-  return static_cast<EndClass>(number);
+  return payload.has_value() ? EndClassOfName(std::string(*payload)) : EndClass::kUnspecified;
 }
 
 absl::Status DiskFullError(absl::string_view message) {

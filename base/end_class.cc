@@ -1,5 +1,6 @@
 #include "base/end_class.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/cause.h"
@@ -18,6 +19,12 @@ constexpr int kFirstExitCode = 64;
 absl::string_view EndClassName(EndClass end_class) {
   const auto index = static_cast<size_t>(end_class);
   return index < kNames.size() ? kNames[index] : "UNKNOWN";
+}
+
+EndClass EndClassOfName(absl::string_view name) {
+  const auto found = std::find(kNames.begin(), kNames.end(), name);
+  return found == kNames.end() ? EndClass::kUnspecified
+                               : static_cast<EndClass>(found - kNames.begin());
 }
 
 int ExitCodeOf(EndClass end_class) {

@@ -52,6 +52,9 @@ struct EndReason {
 // "USER_ERROR", ...
 absl::string_view EndClassName(EndClass end_class);
 
+// The class of a name. kUnspecified for any other text.
+EndClass EndClassOfName(absl::string_view name);
+
 // The exit code a task of ours uses for a class: 0 for success, 64 + its number for the others.
 int ExitCodeOf(EndClass end_class);
 

@@ -15,6 +15,10 @@ TEST(Cause, SurvivesAnnotation) {
   EXPECT_EQ(status.message(), "rank 1: step 3: loss");
 }
 
+TEST(Cause, IsPrintedByItsName) {
+  EXPECT_EQ(DiskFullError("/runs").ToString(), "RESOURCE_EXHAUSTED: /runs [cause='DISK_FULL']");
+}
+
 TEST(Cause, TheLastOneCountsAndCanBeTakenAway) {
   absl::Status status = WithCause(PeerLostError("x"), EndClass::kHang);
   EXPECT_EQ(CauseOf(status), EndClass::kHang);

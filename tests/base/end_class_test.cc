@@ -30,6 +30,8 @@ TEST(EndClass, HasANameForEach) {
   EXPECT_EQ(EndClassName(EndClass::kDiskFull), "DISK_FULL");
   EXPECT_EQ(EndClassName(EndClass::kDeadline), "DEADLINE");
   EXPECT_EQ(EndClassName(static_cast<EndClass>(99)), "UNKNOWN");
+  EXPECT_EQ(EndClassOfName("DEADLINE"), EndClass::kDeadline);
+  EXPECT_EQ(EndClassOfName("UNKNOWN"), EndClass::kUnspecified);
 }
 
 TEST(EndClass, ACodeAloneSaysNoMoreThanItMeans) {
