@@ -1,6 +1,5 @@
 // Rules of the kinds that a trainer runs: pretrain, sft, reward_model, tokenizer, tokenize.
 
-#include <algorithm>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -50,11 +49,14 @@ void ValidateLoop(const v1::LoopSpec& loop, SpecChecks checks) {
   checks.AtLeast("log_every", loop.log_every(), 0);
 }
 
-void ValidateTokenizerRef(const v1::DataSpec& data, SpecChecks checks) {
-  const bool all_shards =
-      data.train_size() > 0 && std::all_of(data.train().begin(), data.train().end(),
-                                           [](const auto& s) { return s.format() == "shards"; });
-  checks.File("tokenizer", data.has_tokenizer(), data.tokenizer(), !all_shards);
+// What every kind of training job has.
+template <typename Spec>
+void ValidateTraining(const Spec& spec, bool needs_tokenizer, SpecChecks checks) {
+  ValidateData(spec.data(), checks.Under("data"));
+  checks.Under("data").File("tokenizer", spec.data().has_tokenizer(), spec.data().tokenizer(),
+                            needs_tokenizer);
+  ValidateOptimizer(spec.optimizer(), checks.Under("optimizer"));
+  ValidateLoop(spec.loop(), checks.Under("loop"));
 }
 
 }  // namespace
@@ -147,29 +149,18 @@ void ValidatePretrain(const v1::PretrainSpec& spec, SpecChecks checks) {
   }
   if (spec.has_model()) ValidateModel(spec.model(), checks.Under("model"));
   checks.File("init_from", spec.has_init_from(), spec.init_from(), false);
-  ValidateData(spec.data(), checks.Under("data"));
-  ValidateTokenizerRef(spec.data(), checks.Under("data"));
-  ValidateOptimizer(spec.optimizer(), checks.Under("optimizer"));
-  ValidateLoop(spec.loop(), checks.Under("loop"));
+  ValidateTraining(spec, !spec.has_init_from(), checks);
 }
 
 void ValidateSft(const v1::SftSpec& spec, SpecChecks checks) {
   checks.File("init_from", spec.has_init_from(), spec.init_from(), true);
-  ValidateData(spec.data(), checks.Under("data"));
-  checks.Under("data").File("tokenizer", spec.data().has_tokenizer(), spec.data().tokenizer(),
-                            false);
-  ValidateOptimizer(spec.optimizer(), checks.Under("optimizer"));
-  ValidateLoop(spec.loop(), checks.Under("loop"));
+  ValidateTraining(spec, false, checks);
   checks.AtLeast("z_loss", spec.z_loss(), 0);
 }
 
 void ValidateRewardModel(const v1::RewardModelSpec& spec, SpecChecks checks) {
   checks.File("init_from", spec.has_init_from(), spec.init_from(), true);
-  ValidateData(spec.data(), checks.Under("data"));
-  checks.Under("data").File("tokenizer", spec.data().has_tokenizer(), spec.data().tokenizer(),
-                            false);
-  ValidateOptimizer(spec.optimizer(), checks.Under("optimizer"));
-  ValidateLoop(spec.loop(), checks.Under("loop"));
+  ValidateTraining(spec, false, checks);
   if (spec.group_size() != 0) checks.Within("group_size", spec.group_size(), 2, 9);
   checks.AtLeast("min_gap", spec.min_gap(), 0);
   checks.Below("token_dropout", spec.token_dropout(), 0, 1);
