@@ -9,7 +9,7 @@
 namespace trainyard::coordinator {
 namespace {
 
-constexpr size_t kMaxPieceBytes = 1 << 20;
+constexpr size_t kMaxPieceBytes = 64 << 10;
 
 struct AgentDialect {
   using In = v1::AgentMessage;
@@ -28,7 +28,7 @@ class ShipReactor final : public grpc::ServerBidiReactor<v1::LogShipment, v1::Lo
   void OnReadDone(bool ok) override {
     if (!ok) return Finish(grpc::Status::OK);
     if (shipment_.data().size() > kMaxPieceBytes) {
-      return Finish(rpc::ToGrpc(absl::InvalidArgumentError("a piece has at most 1 MiB")));
+      return Finish(rpc::ToGrpc(absl::InvalidArgumentError("a piece has at most 64 KiB")));
     }
     LogPiece piece{
         {shipment_.job_id(), shipment_.attempt(), shipment_.task(), shipment_.task_uid()},
