@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -74,6 +75,8 @@ class Collection {
 
   absl::Status GenerateSome(const task::Peer& peer, CancelScope* scope);
   absl::Status ScoreSome(const task::Peer& peer, CancelScope* scope);
+  // Names the task among those that were asked until the result goes out of scope.
+  auto Asking(const task::Peer& peer) ABSL_LOCKS_EXCLUDED(mutex_);
   void Answered(rl::Trajectory trajectory) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status Wait(int64_t iteration);
   absl::Status Stalled() const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -97,6 +100,7 @@ class Collection {
   std::map<rl::ScoreStatus, int64_t> failed_scores_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int64_t> answers_by_task_ ABSL_GUARDED_BY(mutex_);
   std::string last_failure_ ABSL_GUARDED_BY(mutex_);
+  std::multiset<std::string> asked_ ABSL_GUARDED_BY(mutex_);  // a call to them is under way
   absl::Duration last_progress_ ABSL_GUARDED_BY(mutex_);
   absl::Duration generated_at_ ABSL_GUARDED_BY(mutex_);  // when the last answer came
   absl::Duration begun_at_;

@@ -129,11 +129,12 @@ absl::Status Controller::Iterate() {
     metrics["checkpoint_seconds"] = commit_watch.Seconds();
   }
   metrics["iteration_seconds"] = iteration_watch.Seconds();
-  last_reward_ = metrics["reward"];
+  const auto reward = metrics.find("reward");
+  if (reward != metrics.end()) last_reward_ = reward->second;
   context_.session->ReportMetrics(state_.iteration, metrics);
   Log().info("iteration {}/{}: reward {:.3f} kl {:.3f} clip {:.3f} gap {:.1e} tokens {:.1f}, "
              "{:.2f} s",
-             state_.iteration, options_.iterations, metrics["reward"], metrics["kl"],
+             state_.iteration, options_.iterations, last_reward_, metrics["kl"],
              metrics["clip_fraction"], metrics["rollout_gap"], metrics["answer_tokens"],
              metrics["iteration_seconds"]);
   return absl::OkStatus();

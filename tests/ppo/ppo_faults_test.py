@@ -97,6 +97,7 @@ ppo:
   kl_horizon: 1000
   no_eos: penalty
   checkpoint_every: 2
+  stall_seconds: %(stall)g
 """
 
 WORDS = "the a good bad great awful film book phone was is not very really loved hated".split()
@@ -134,9 +135,9 @@ class PpoFaultsTest(unittest.TestCase):
         return False
 
     @classmethod
-    def run_job(cls, name, learners=1, disturb=None):
+    def run_job(cls, name, learners=1, disturb=None, stall=0):
         job = cls.cluster.submit(PPO % {"name": name, "learners": learners,
-                                        "iterations": ITERATIONS,
+                                        "iterations": ITERATIONS, "stall": stall,
                                         "prepare": f"root://runs/{cls.prepare}"})
         if disturb:
             disturb(job)
@@ -189,6 +190,17 @@ class PpoFaultsTest(unittest.TestCase):
                     self.check(outcome)
                     if binary in ("trainyard-rollout", "trainyard-reward"):
                         self.assertEqual(outcome["epochs"], 1)  # the learner was not restarted
+
+    def test_a_reward_task_that_never_answers_is_named_and_replaced(self):
+        def disturb(job):
+            wait_for(lambda: self.drawn("silent", 2), "iteration 2")
+            for pid in self.cluster.task_processes("trainyard-reward"):
+                os.kill(pid, signal.SIGSTOP)
+            wait_for(lambda: "without an answer yet: reward/0" in self.cluster.cli("events", job),
+                     "the named cause")
+        outcome = self.run_job("silent", disturb=disturb, stall=3)
+        self.check(outcome)
+        self.assertEqual(outcome["epochs"], 2)
 
     def test_scaling_changes_no_bit(self):
         def disturb(job):
