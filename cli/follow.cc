@@ -98,7 +98,7 @@ absl::StatusOr<int> Follow(Client& client, const std::string& name, const Global
         const absl::Time now = absl::Now();
         const std::string news = board.NewsOf(job.id(), now, kQuiet);
         if (live && (!news.empty() || now - drawn >= kRedraw)) {
-          screen.Draw(board.Lines(now));
+          screen.Draw(board.Lines(now, TerminalWidth()));
           drawn = now;
         } else if (!live && !news.empty()) {
           std::cout << news << std::endl;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -11,7 +12,8 @@
 namespace trainyard::cli {
 namespace {
 
-constexpr int kBarWidth = 24;
+constexpr size_t kBarWidth = 24;
+constexpr size_t kLeastBarWidth = 4;
 constexpr int64_t kStepsForPace = 3;
 
 std::string LabelOf(const v1::Job& job) {
@@ -53,19 +55,22 @@ absl::Duration ProgressBoard::TimeLeft(const Followed& followed, absl::Time now)
   return per_step * static_cast<double>(progress.total_steps() - progress.step());
 }
 
-std::string ProgressBoard::LineOf(const Followed& followed, absl::Time now) const {
+std::string ProgressBoard::LineOf(const Followed& followed, absl::Time now,
+                                  size_t bar_width) const {
   const v1::Job& job = followed.job;
   const v1::Progress& progress = job.progress();
   size_t label_width = 0;
   for (const auto& [id, other] : jobs_) {
     label_width = std::max(label_width, LabelOf(other.job).size());
   }
-  std::string line =
-      absl::StrFormat("%-*s  %-9s", static_cast<int>(label_width), LabelOf(job), Name(job.state()));
-  if (job.state() == v1::ACTIVE && !progress.phase().empty()) {
-    absl::StrAppendFormat(&line, "  %-10s", progress.phase());
+  // Of an active job the phase says more than the state.
+  const bool works = job.state() == v1::ACTIVE && !progress.phase().empty();
+  std::string line = absl::StrFormat("%-*s  %-10s", static_cast<int>(label_width), LabelOf(job),
+                                     works ? progress.phase() : Name(job.state()));
+  if (works) {
     if (progress.total_steps() > 0) {
-      absl::StrAppendFormat(&line, " %s %d/%d", Bar(ShareOf(progress), kBarWidth), progress.step(),
+      absl::StrAppendFormat(&line, " %s %d/%d",
+                            Bar(ShareOf(progress), static_cast<int>(bar_width)), progress.step(),
                             progress.total_steps());
     }
     if (!progress.headline_name().empty()) {
@@ -89,9 +94,16 @@ std::string ProgressBoard::LineOf(const Followed& followed, absl::Time now) cons
   return std::string(absl::StripTrailingAsciiWhitespace(line));
 }
 
-std::vector<std::string> ProgressBoard::Lines(absl::Time now) const {
+std::vector<std::string> ProgressBoard::Lines(absl::Time now, size_t width) const {
   std::vector<std::string> lines;
-  for (const std::string& id : order_) lines.push_back(LineOf(jobs_.at(id), now));
+  for (const std::string& id : order_) {
+    std::string line = LineOf(jobs_.at(id), now, kBarWidth);
+    if (line.size() > width) {
+      const size_t excess = std::min(line.size() - width, kBarWidth - kLeastBarWidth);
+      line = LineOf(jobs_.at(id), now, kBarWidth - excess);
+    }
+    lines.push_back(std::move(line));
+  }
   return lines;
 }
 
@@ -109,7 +121,7 @@ std::string ProgressBoard::NewsOf(const std::string& job_id, absl::Time now, abs
   followed.told_state = state;
   followed.told_tenth = tenth;
   followed.told_at = now;
-  return LineOf(followed, now);
+  return LineOf(followed, now, kBarWidth);
 }
 
 bool ProgressBoard::AllOver() const {

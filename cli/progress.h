@@ -18,9 +18,9 @@ class ProgressBoard {
   // Takes an event in. Jobs keep the order in which they were first seen.
   void Observe(const v1::Job& job, absl::Time now);
 
-  // One line per job: "sft  active  train [####......]  40/100  loss 4.731  3.2k tokens/s  12s
-  // left".
-  std::vector<std::string> Lines(absl::Time now) const;
+  // One line per job: "sft  train [####......] 40/100  loss 4.731  3.2k tokens/s  12s left". The
+  // bar is as long as `width` columns allow; what does not fit with the shortest is left in.
+  std::vector<std::string> Lines(absl::Time now, size_t width) const;
 
   // What a log should say of the last event of `job_id`; empty when nothing worth a line changed:
   // its state or phase, a tenth of its steps, or `quiet` passed since its last line.
@@ -44,7 +44,7 @@ class ProgressBoard {
     absl::Time told_at = absl::InfinitePast();
   };
 
-  std::string LineOf(const Followed& followed, absl::Time now) const;
+  std::string LineOf(const Followed& followed, absl::Time now, size_t bar_width) const;
   // Infinite when it can not be known yet.
   static absl::Duration TimeLeft(const Followed& followed, absl::Time now);
 

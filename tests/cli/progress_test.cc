@@ -8,6 +8,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
+constexpr size_t kWide = 120;
 constexpr absl::Duration kQuiet = absl::Seconds(15);
 
 v1::Job JobAt(int64_t step, const std::string& phase = "train") {
@@ -35,11 +36,20 @@ TEST(ProgressTest, TimeLeftFollowsThePaceThatWasSeen) {
   const absl::Time start = absl::UnixEpoch();
   board.Observe(JobAt(0), start);
   board.Observe(JobAt(10), start + absl::Seconds(60));
-  EXPECT_THAT(board.Lines(start + absl::Seconds(60))[0], ::testing::Not(HasSubstr("left")));
+  EXPECT_THAT(board.Lines(start + absl::Seconds(60), kWide)[0], ::testing::Not(HasSubstr("left")));
   board.Observe(JobAt(20), start + absl::Seconds(70));
-  EXPECT_EQ(board.Lines(start + absl::Seconds(70))[0],
-            "mine  active     train      [#####...................] 20/100  loss 4.5  3.2k "
-            "tokens/s  1m20s left");
+  EXPECT_EQ(board.Lines(start + absl::Seconds(70), kWide)[0],
+            "mine  train      [#####...................] 20/100  loss 4.5  3.2k tokens/s  "
+            "1m20s left");
+}
+
+TEST(ProgressTest, TheBarGivesWayToTheNumbers) {
+  ProgressBoard board;
+  board.Observe(JobAt(50), absl::UnixEpoch());
+  EXPECT_EQ(board.Lines(absl::UnixEpoch(), 61)[0],
+            "mine  train      [#####.....] 50/100  loss 4.5  3.2k tokens/s");
+  EXPECT_EQ(board.Lines(absl::UnixEpoch(), 20)[0],
+            "mine  train      [##..] 50/100  loss 4.5  3.2k tokens/s");
 }
 
 TEST(ProgressTest, ALogTellsStatesPhasesAndTenthsOnce) {
@@ -68,7 +78,8 @@ TEST(ProgressTest, AllIsOverWhenEveryJobIs) {
   job.mutable_end()->set_message("loss is not finite");
   board.Observe(job, absl::UnixEpoch());
   EXPECT_TRUE(board.AllOver());
-  EXPECT_THAT(board.Lines(absl::UnixEpoch())[0], HasSubstr("failed     nan: loss is not finite"));
+  EXPECT_THAT(board.Lines(absl::UnixEpoch(), kWide)[0],
+              HasSubstr("failed      nan: loss is not finite"));
 }
 
 TEST(ProgressTest, StagesStandInTheOrderTheyWereSeen) {
@@ -80,7 +91,7 @@ TEST(ProgressTest, StagesStandInTheOrderTheyWereSeen) {
     job.set_state(v1::BLOCKED);
     board.Observe(job, absl::UnixEpoch());
   }
-  const auto lines = board.Lines(absl::UnixEpoch());
+  const auto lines = board.Lines(absl::UnixEpoch(), kWide);
   EXPECT_EQ(lines[0], "pretrain  blocked");
   EXPECT_EQ(lines[1], "sft       blocked");
 }
