@@ -20,9 +20,9 @@ absl::StatusOr<Target> Cancel(Client& client, const CancelOptions& options) {
     TY_ASSIGN_OR_RETURN(v1::Job cancelled, client.Cancel(job->id(), options.reason));
     return Target(std::move(cancelled));
   }
-  TY_ASSIGN_OR_RETURN(v1::Pipeline cancelled,
-                      client.CancelPipeline(std::get<v1::Pipeline>(target).id(), options.reason));
-  return Target(std::move(cancelled));
+  const std::string& pipeline = std::get<v1::Pipeline>(target).id();
+  TY_RETURN_IF_ERROR(client.CancelPipeline(pipeline, options.reason).status());
+  return client.Find(pipeline);  // the answer has only the stages that are not over
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 #include <memory>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/json.h"
 #include "base/status.h"
@@ -36,8 +38,15 @@ absl::StatusOr<std::pair<std::string, std::string>> Pair(const std::string& text
   return parts;
 }
 
-absl::StatusOr<v1::JobSpec> SpecOf(const EvalOptions& options, const Roots& roots,
-                                   Client& client) {
+absl::Status CheckBaseline(const std::string& baseline, const v1::EvalSpec& spec) {
+  std::vector<std::string> names;
+  for (const v1::EvalModel& model : spec.models()) names.push_back(model.name());
+  if (baseline.empty() || absl::c_linear_search(names, baseline)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--baseline ", baseline, " is none of the models given (", absl::StrJoin(names, ", "), ")"));
+}
+
+absl::StatusOr<v1::JobSpec> SpecOf(const EvalOptions& options, const Roots& roots, Client& client) {
   v1::JobSpec spec;
   v1::EvalSpec* eval = spec.mutable_eval();
   for (const std::string& text : options.models) {
@@ -47,9 +56,8 @@ absl::StatusOr<v1::JobSpec> SpecOf(const EvalOptions& options, const Roots& root
     TY_ASSIGN_OR_RETURN(*model->mutable_model(), FindFile(client, named.second));
     model->set_baseline(named.first == options.baseline);
     if (eval->models_size() > 1) continue;
-    TY_ASSIGN_OR_RETURN(
-        const auto chat_template,
-        ChooseTemplate(options.sampling.chat_template, named.second, roots, client));
+    TY_ASSIGN_OR_RETURN(const auto chat_template, ChooseTemplate(options.sampling.chat_template,
+                                                                 named.second, roots, client));
     if (chat_template.has_value()) *eval->mutable_chat_template() = *chat_template;
   }
   for (const std::string& text : options.metrics) {
@@ -62,6 +70,7 @@ absl::StatusOr<v1::JobSpec> SpecOf(const EvalOptions& options, const Roots& root
       TY_ASSIGN_OR_RETURN(*metric->mutable_file(), FindFile(client, named.second));
     }
   }
+  TY_RETURN_IF_ERROR(CheckBaseline(options.baseline, *eval));
   TY_ASSIGN_OR_RETURN(*eval->add_prompts()->mutable_file(), FindFile(client, options.prompts));
   eval->set_limit(options.limit);
   *eval->mutable_sampling() = SamplingOf(options.sampling);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 
 #include "base/status.h"
@@ -7,7 +8,8 @@
 namespace trainyard::cli {
 namespace {
 
-constexpr int kPage = 500;
+constexpr int kLargestPage = 500;
+constexpr int kMost = 1000000;
 
 struct EventsOptions {
   std::string job;
@@ -20,8 +22,8 @@ absl::StatusOr<v1::ListEventsResponse> Collect(Client& client, const EventsOptio
   v1::ListEventsRequest request;
   request.set_job(options.job);
   request.set_after_revision(options.after);
-  request.set_page_size(kPage);
   while (all.events_size() < options.limit) {
+    request.set_page_size(std::min(kLargestPage, options.limit - all.events_size()));
     TY_ASSIGN_OR_RETURN(const auto page, client.ListEvents(request));
     if (page.events().empty()) break;
     all.MergeFrom(page);
@@ -38,7 +40,9 @@ void AddEvents(CLI::App& app, Globals* globals) {
   const auto options = std::make_shared<EventsOptions>();
   verb->add_option("JOB", options->job, "id or name of a job (default: everything)");
   verb->add_option("--after", options->after, "only after this revision");
-  verb->add_option("--limit,-n", options->limit, "about so many")->capture_default_str();
+  verb->add_option("--limit,-n", options->limit, "at most so many, the last revision's all")
+      ->check(CLI::Range(1, kMost))
+      ->capture_default_str();
   SetBody(verb, globals, [globals, options]() -> absl::StatusOr<int> {
     TY_ASSIGN_OR_RETURN(Client client, Connect(*globals));
     TY_ASSIGN_OR_RETURN(const auto response, Collect(client, *options));

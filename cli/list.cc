@@ -15,6 +15,7 @@ struct ListOptions {
 };
 
 constexpr int kLargestPage = 500;
+constexpr int kMost = 1000000;
 
 // Pages until `limit` jobs.
 absl::StatusOr<v1::ListJobsResponse> Collect(Client& client, const ListOptions& options) {
@@ -40,7 +41,7 @@ void AddList(CLI::App& app, Globals* globals) {
   verb->add_option("--filter,-f", options->filter,
                    "state=, kind=, name=, pipeline=, label.KEY=; joined by commas");
   verb->add_option("--limit,-n", options->limit, "at most so many")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, kMost))
       ->capture_default_str();
   SetBody(verb, globals, [globals, options]() -> absl::StatusOr<int> {
     TY_ASSIGN_OR_RETURN(Client client, Connect(*globals));

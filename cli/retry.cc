@@ -15,9 +15,9 @@ absl::StatusOr<Target> Retry(Client& client, const std::string& name) {
     TY_ASSIGN_OR_RETURN(v1::Job retried, client.Retry(job->id()));
     return Target(std::move(retried));
   }
-  TY_ASSIGN_OR_RETURN(v1::Pipeline retried,
-                      client.RetryPipeline(std::get<v1::Pipeline>(target).id()));
-  return Target(std::move(retried));
+  const std::string& pipeline = std::get<v1::Pipeline>(target).id();
+  TY_RETURN_IF_ERROR(client.RetryPipeline(pipeline).status());
+  return client.Find(pipeline);  // the answer has only the stages that are not over
 }
 
 }  // namespace
