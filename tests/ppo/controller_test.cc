@@ -1,7 +1,6 @@
 #include "ppo/controller.h"
 
 #include <filesystem>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "base/atomic_file.h"
@@ -138,32 +137,6 @@ TEST_F(ControllerTest, TrainsEveryRowOnceCommitsAndRecordsThePolicy) {
   }
 }
 
-TEST_F(ControllerTest, HalfACharacterReachesTheScorerAsValidText) {
-  FakeSession session;
-  session.SetPeers(Peers({&AddRollout()}));
-  options_.iterations = 1;
-  ASSERT_TRUE(Run(session).ok());
-  ASSERT_THAT(reward_.answers(), SizeIs(12));
-  for (const std::string& answer : reward_.answers()) {
-    EXPECT_EQ(answer.substr(0, 3), "\xEF\xBF\xBD");  // U+FFFD
-  }
-}
-
-TEST_F(ControllerTest, ARolloutThatBreaksChangesNoToken) {
-  const std::string undisturbed = Undisturbed();
-  FakeSession session;
-  Rollout& breaks = AddRollout();
-  breaks.service->breaks = true;
-  breaks.service->answers_until_failure = 3;
-  Rollout& stays = AddRollout();
-  // Alone until it breaks: the other one cannot be quicker.
-  breaks.service->on_break = [&] { session.SetPeers(Peers({&breaks, &stays})); };
-  session.SetPeers(Peers({&breaks}));
-  ASSERT_TRUE(Run(session).ok());
-  EXPECT_EQ(learner_->weights(), undisturbed);
-  EXPECT_GT(session.metrics().at(1).at("answers_retried"), 0);
-}
-
 TEST_F(ControllerTest, ARolloutKilledInTheMiddleChangesNoToken) {
   const std::string undisturbed = Undisturbed();
   FakeSession session;
@@ -194,44 +167,6 @@ TEST_F(ControllerTest, ScalingFromOneToThreeAndBackChangesNoBit) {
   EXPECT_FALSE(two.service->answered().empty());
 }
 
-TEST_F(ControllerTest, ARolloutThatDidNotAcknowledgeIsStaleAndGetsNoPrompts) {
-  FakeSession session;
-  Rollout& stale = AddRollout();
-  stale.service->refuse_weights = true;
-  Rollout& current = AddRollout();
-  session.SetPeers(Peers({&stale, &current}));
-  options_.iterations = 2;
-  ASSERT_TRUE(Run(session).ok());
-  EXPECT_TRUE(stale.service->answered().empty());
-  EXPECT_THAT(current.service->answered(), SizeIs(24));
-}
-
-TEST_F(ControllerTest, ScaledToZeroItWaitsAndGoesOn) {
-  FakeSession session;
-  Rollout& late = AddRollout();
-  session.SetPeers(Peers({}));
-  options_.iterations = 1;
-  std::thread joins([&] {
-    EXPECT_TRUE(session.WaitForPhase("waiting_rollout", absl::Seconds(20)));
-    session.SetPeers(Peers({&late}));
-  });
-  EXPECT_TRUE(Run(session).ok());
-  joins.join();
-}
-
-TEST_F(ControllerTest, AFailedScoreIsAskedForAgainAndNeverDropped) {
-  const std::string undisturbed = Undisturbed();
-  reward_.fail = [](int64_t row, int attempt) {
-    if (row % 3 == 0 && attempt % 4 < 2) return v1::SCORE_TIMEOUT;
-    return v1::SCORE_OK;
-  };
-  FakeSession session;
-  session.SetPeers(Peers({&AddRollout()}));
-  ASSERT_TRUE(Run(session).ok());
-  EXPECT_EQ(learner_->weights(), undisturbed);
-  EXPECT_GT(session.metrics().at(1).at("scores_failed/TIMEOUT"), 0);
-}
-
 TEST_F(ControllerTest, AScorersVerdictDropsASampleAndIsCounted) {
   reward_.fail = [](int64_t row, int) { return row == 7 ? v1::SCORE_REJECTED : v1::SCORE_OK; };
   options_.max_failed_fraction = 0.2;
@@ -242,35 +177,6 @@ TEST_F(ControllerTest, AScorersVerdictDropsASampleAndIsCounted) {
   const auto state = ReadSections(*manifest);
   ASSERT_TRUE(state.ok()) << state.status();
   EXPECT_EQ(state->ledger.CountExcluded("REJECTED"), 2);  // both samples of row 7
-}
-
-TEST_F(ControllerTest, TooManyVerdictsStopTheJob) {
-  reward_.fail = [](int64_t row, int) { return row < 3 ? v1::SCORE_REJECTED : v1::SCORE_OK; };
-  FakeSession session;
-  session.SetPeers(Peers({&AddRollout()}));
-  const absl::Status status = Run(session);
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(status.message(), HasSubstr("6 of 12 answers were refused"));
-}
-
-TEST_F(ControllerTest, AStallNamesWhatItWaitsFor) {
-  reward_.fail = [](int64_t, int) { return v1::SCORE_MODEL_ERROR; };
-  options_.stall_limit = absl::Seconds(1);
-  FakeSession session;
-  session.SetPeers(Peers({&AddRollout()}));
-  const absl::Status status = Run(session);
-  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
-  EXPECT_THAT(status.message(), HasSubstr("12 of 12 answers generated"));
-  EXPECT_THAT(status.message(), HasSubstr("MODEL_ERROR"));
-}
-
-TEST_F(ControllerTest, AnUpdateWhoseAnswerWasLostIsNotDoneTwice) {
-  const std::string undisturbed = Undisturbed();
-  learner_->break_updates = 2;
-  FakeSession session;
-  session.SetPeers(Peers({&AddRollout()}));
-  ASSERT_TRUE(Run(session).ok());
-  EXPECT_EQ(learner_->weights(), undisturbed);
 }
 
 TEST_F(ControllerTest, ARestartFromACommitEndsWithTheSameWeightsAndLedger) {

@@ -1,5 +1,6 @@
 #include "tests/ppo/fakes.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -125,11 +126,21 @@ void FakeSession::RequestStop(const task::StopOrder& order) {
   stop_ = order;
 }
 
+void FakeSession::OnCommit(CommitAnswer answer) {
+  absl::MutexLock lock(&mutex_);
+  on_commit_ = std::move(answer);
+}
+
 absl::StatusOr<task::CommitResult> FakeSession::CommitCheckpoint(
     const task::CommitRequest& request, absl::Duration) {
-  absl::MutexLock lock(&mutex_);
-  commits_.push_back(request);
-  return task::CommitResult{};
+  CommitAnswer answer;
+  {
+    absl::MutexLock lock(&mutex_);
+    commits_.push_back(request);
+    answer = on_commit_;
+  }
+  if (answer == nullptr) return task::CommitResult{};
+  return answer(request);
 }
 
 absl::Status FakeSession::FinishJob(const std::vector<task::Artifact>& outputs, absl::Duration) {
@@ -154,6 +165,11 @@ FakeTask::FakeTask(const std::string& role, int index, std::vector<grpc::Service
 std::set<std::pair<int64_t, int64_t>> FakeRollout::answered() const {
   absl::MutexLock lock(&mutex_);
   return answered_;
+}
+
+std::vector<int64_t> FakeRollout::loads() const {
+  absl::MutexLock lock(&mutex_);
+  return loads_;
 }
 
 grpc::Status FakeRollout::Generate(grpc::ServerContext*, const v1::GenerateRequest* request,
@@ -181,6 +197,10 @@ grpc::Status FakeRollout::Generate(grpc::ServerContext*, const v1::GenerateReque
 
 grpc::Status FakeRollout::LoadWeights(grpc::ServerContext*, const v1::LoadWeightsRequest* request,
                                       v1::LoadWeightsResponse* response) {
+  {
+    absl::MutexLock lock(&mutex_);
+    loads_.push_back(request->manifest().version());
+  }
   if (refuse_weights) return {grpc::StatusCode::DATA_LOSS, "a checksum differs"};
   version_ = request->manifest().version();
   response->set_version(version_);
@@ -225,6 +245,15 @@ std::string FakeLearner::weights() const {
   return weights_;
 }
 
+void FakeLearner::SetWeights(const std::string& weights) {
+  absl::MutexLock lock(&mutex_);
+  weights_ = weights;
+}
+
+grpc::Status FakeLearner::Enter(const char* method, grpc::ServerContext* context) const {
+  return before == nullptr ? grpc::Status::OK : before(method, context);
+}
+
 void FakeLearner::Restore(const std::string& directory, const std::string& manifest_sha256) {
   const auto text = ReadFile(directory + "/learner-0-of-1.safetensors");
   TY_CHECK(text.ok());
@@ -235,21 +264,24 @@ void FakeLearner::Restore(const std::string& directory, const std::string& manif
   restored_ = manifest_sha256;
 }
 
-grpc::Status FakeLearner::GetSpec(grpc::ServerContext*, const v1::GetPolicySpecRequest*,
+grpc::Status FakeLearner::GetSpec(grpc::ServerContext* context, const v1::GetPolicySpecRequest*,
                                   v1::GetPolicySpecResponse* response) {
+  if (const grpc::Status entered = Enter("GetSpec", context); !entered.ok()) return entered;
   absl::MutexLock lock(&mutex_);
-  response->set_world_size(1);
+  response->set_rank(rank_);
+  response->set_world_size(world_size_);
   response->set_version(iteration_);
   response->set_iteration(iteration_);
   response->set_tokenizer_hash("tokenizer");
-  response->set_numerics_id("cpu");
+  response->set_numerics_id(numerics_id);
   response->set_restored_manifest_sha256(restored_);
   return grpc::Status::OK;
 }
 
 grpc::Status FakeLearner::Update(
-    grpc::ServerContext*,
+    grpc::ServerContext* context,
     grpc::ServerReaderWriter<v1::UpdateResponse, v1::UpdateRequest>* stream) {
+  if (const grpc::Status entered = Enter("Update", context); !entered.ok()) return entered;
   v1::UpdateRequest request;
   stream->Read(&request);
   const v1::UpdateBegin begin = request.begin();
@@ -257,6 +289,7 @@ grpc::Status FakeLearner::Update(
   int64_t tokens = 0;
   while (stream->Read(&request) && !request.has_end()) {
     samples += request.trajectories().trajectories_size();
+    largest_request_bytes_ = std::max<size_t>(largest_request_bytes_, request.ByteSizeLong());
     for (const auto& trajectory : request.trajectories().trajectories()) {
       tokens += trajectory.logprobs_size();
     }
@@ -275,6 +308,9 @@ grpc::Status FakeLearner::Update(
     --break_updates;
     return {grpc::StatusCode::UNAVAILABLE, "the connection broke"};
   }
+  v1::UpdateResponse progress;
+  progress.mutable_progress()->set_minibatch(rank_);
+  stream->Write(progress);
   v1::UpdateResponse response;
   v1::UpdateResult* const result = response.mutable_result();
   result->set_iteration(begin.iteration());
@@ -316,11 +352,13 @@ void FakeLearner::Write(const std::string& uri, const std::string& name,
   file->set_xxh3(Xxh3Hex(bytes));
 }
 
-grpc::Status FakeLearner::Save(grpc::ServerContext*, const v1::SaveRequest* request,
+grpc::Status FakeLearner::Save(grpc::ServerContext* context, const v1::SaveRequest* request,
                                v1::SaveResponse* response) {
+  if (const grpc::Status entered = Enter("Save", context); !entered.ok()) return entered;
   absl::MutexLock lock(&mutex_);
   TY_CHECK(request->iteration() == iteration_);
-  Write(request->directory(), "learner-0-of-1.safetensors", response);
+  Write(request->directory(),
+        absl::StrCat("learner-", rank_, "-of-", world_size_, ".safetensors"), response);
   response->set_state_json(Json({{"iteration", iteration_}}).dump());
   return grpc::Status::OK;
 }

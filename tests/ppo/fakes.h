@@ -30,6 +30,10 @@ class FakeSession : public task::TaskSession {
   void SetPeers(std::vector<task::Peer> peers);
   // Called, under no lock, on each metrics report.
   void OnMetrics(std::function<void(int64_t step)> callback);
+  // Answers commits from now on, under no lock. Without it each is acknowledged at once.
+  using CommitAnswer =
+      std::function<absl::StatusOr<task::CommitResult>(const task::CommitRequest&)>;
+  void OnCommit(CommitAnswer answer);
   std::vector<task::CommitRequest> commits() const;
   std::vector<task::Artifact> outputs() const;
   std::map<int64_t, std::map<std::string, double>> metrics() const;
@@ -62,6 +66,7 @@ class FakeSession : public task::TaskSession {
   std::vector<task::Artifact> outputs_ ABSL_GUARDED_BY(mutex_);
   std::map<int64_t, std::map<std::string, double>> metrics_ ABSL_GUARDED_BY(mutex_);
   std::function<void(int64_t)> on_metrics_ ABSL_GUARDED_BY(mutex_);
+  CommitAnswer on_commit_ ABSL_GUARDED_BY(mutex_);
 };
 
 // A task of a role: a service behind a server of its own.
@@ -89,6 +94,9 @@ class FakeRollout final : public v1::RolloutService::Service {
 
   std::set<std::pair<int64_t, int64_t>> answered() const;  // (row, sample), over all streams
   int64_t version() const { return version_; }
+  // Serves this version from now on, whatever the controller thinks.
+  void SetVersion(int64_t version) { version_ = version; }
+  std::vector<int64_t> loads() const;  // versions that it was asked to load, in order
 
   grpc::Status Generate(grpc::ServerContext*, const v1::GenerateRequest* request,
                         grpc::ServerWriter<v1::GenerateResponse>* writer) override;
@@ -99,6 +107,7 @@ class FakeRollout final : public v1::RolloutService::Service {
   std::atomic<int64_t> version_{-1};
   mutable absl::Mutex mutex_;
   std::set<std::pair<int64_t, int64_t>> answered_ ABSL_GUARDED_BY(mutex_);
+  std::vector<int64_t> loads_ ABSL_GUARDED_BY(mutex_);
 };
 
 // A score is a pure function of the tokens. `fail` may turn the status of the n-th result given.
@@ -123,16 +132,24 @@ class FakeReward final : public v1::RewardService::Service {
 class FakeLearner final : public v1::PolicyService::Service {
  public:
   // Where its root:// lies.
-  explicit FakeLearner(std::string root) : root_(std::move(root)) {}
+  explicit FakeLearner(std::string root, int rank = 0, int world_size = 1)
+      : root_(std::move(root)), rank_(rank), world_size_(world_size) {}
   std::atomic<int> break_updates{0};  // so many streams break after the update was done
+  // Called first by every call; what it returns is the answer unless it is OK. Set before it
+  // serves, and so is the next.
+  std::function<grpc::Status(const std::string& method, grpc::ServerContext* context)> before;
+  std::string numerics_id = "cpu";
 
   std::string weights() const;
+  void SetWeights(const std::string& weights);  // other than the other ranks'
+  size_t largest_request_bytes() const { return largest_request_bytes_; }  // of updates
   // Takes the state of a checkpoint directory.
   void Restore(const std::string& directory, const std::string& manifest_sha256);
 
-  grpc::Status GetSpec(grpc::ServerContext*, const v1::GetPolicySpecRequest*,
+  grpc::Status GetSpec(grpc::ServerContext* context, const v1::GetPolicySpecRequest*,
                        v1::GetPolicySpecResponse* response) override;
-  grpc::Status Update(grpc::ServerContext*,
+  // Reports minibatch `rank` of pass 0, then the result.
+  grpc::Status Update(grpc::ServerContext* context,
                       grpc::ServerReaderWriter<v1::UpdateResponse, v1::UpdateRequest>* stream)
       override;
   // -1 for each token of the policy, -1.5 of the reference.
@@ -144,16 +161,20 @@ class FakeLearner final : public v1::PolicyService::Service {
                        v1::ReleaseResponse*) override {
     return grpc::Status::OK;
   }
-  grpc::Status Save(grpc::ServerContext*, const v1::SaveRequest* request,
+  grpc::Status Save(grpc::ServerContext* context, const v1::SaveRequest* request,
                     v1::SaveResponse* response) override;
   grpc::Status Export(grpc::ServerContext*, const v1::ExportRequest* request,
                       v1::SaveResponse* response) override;
 
  private:
+  grpc::Status Enter(const char* method, grpc::ServerContext* context) const;
   void Write(const std::string& uri, const std::string& name, v1::SaveResponse* response)
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   const std::string root_;
+  const int rank_;
+  const int world_size_;
+  std::atomic<size_t> largest_request_bytes_{0};
   mutable absl::Mutex mutex_;
   std::string weights_ ABSL_GUARDED_BY(mutex_) = "start";
   int64_t iteration_ ABSL_GUARDED_BY(mutex_) = 0;
