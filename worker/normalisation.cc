@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 
 #include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,9 @@
 
 namespace trainyard::worker {
 namespace {
+
+// Of the mean: scores that are closer differ by the rounding of fp32 alone.
+constexpr double kLeastDeviation = 1e-6;
 
 // The answers of a row that count.
 absl::StatusOr<std::vector<std::string>> Answers(const data::Row& row, bool finished_only) {
@@ -78,19 +82,20 @@ absl::StatusOr<model::ModelCard::Normalisation> FitNormalisation(
     const model::Model& model, const std::vector<data::MicroBatch>& micro_batches, bool dealt,
     collective::Group* group) {
   c10::NoGradGuard no_grad;
-  std::vector<double> sums(3, 0);  // count, sum, sum of squares
+  std::vector<double> scores;
   for (size_t m = 0; m < micro_batches.size(); ++m) {
     if (dealt && static_cast<int>(m % group->world_size()) != group->rank()) continue;
     TY_ASSIGN_OR_RETURN(const model::PackedTokens packed, PackMicroBatch(model, micro_batches[m]));
     TY_RETURN_IF_ERROR(model::CatchTorch("reference scores", [&] {
       const at::Tensor scores_G =
           model::ScalarScores(model, model::Forward(model, packed), LastRows(packed))
-              .to(at::kCPU, at::kDouble);
-      sums[0] += static_cast<double>(scores_G.numel());
-      sums[1] += scores_G.sum().item<double>();
-      sums[2] += scores_G.square().sum().item<double>();
+              .to(at::kCPU, at::kDouble).contiguous();
+      const auto* begin = scores_G.const_data_ptr<double>();
+      scores.insert(scores.end(), begin, begin + scores_G.numel());
     }));
   }
+  std::vector<double> sums = {static_cast<double>(scores.size()),
+                              std::accumulate(scores.begin(), scores.end(), 0.0)};
   TY_RETURN_IF_ERROR(SumDoubles(group, &sums));
   model::ModelCard::Normalisation fitted;
   fitted.samples = static_cast<int64_t>(sums[0]);
@@ -99,11 +104,17 @@ absl::StatusOr<model::ModelCard::Normalisation> FitNormalisation(
         "normalisation needs at least 2 reference answers, there are ", fitted.samples));
   }
   fitted.mean = sums[1] / sums[0];
-  fitted.deviation = std::sqrt(std::max(0.0, sums[2] / sums[0] - fitted.mean * fitted.mean));
-  if (!(fitted.deviation > 0) || !std::isfinite(fitted.deviation)) {
-    return absl::FailedPreconditionError(absl::StrCat("the scores of ", fitted.samples,
-                                                      " reference answers have deviation ",
-                                                      fitted.deviation, ", must be > 0"));
+  // From the mean, not as a difference of large sums: what rounding leaves of equal scores would
+  // pass for a deviation.
+  std::vector<double> squares = {0};
+  for (const double score : scores) squares[0] += (score - fitted.mean) * (score - fitted.mean);
+  TY_RETURN_IF_ERROR(SumDoubles(group, &squares));
+  fitted.deviation = std::sqrt(squares[0] / sums[0]);
+  const double least = kLeastDeviation * std::abs(fitted.mean);
+  if (!(fitted.deviation > least) || !std::isfinite(fitted.deviation)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the scores of ", fitted.samples, " reference answers have deviation ", fitted.deviation,
+        ", must be > ", least, " (mean ", fitted.mean, "): the model tells no answers apart"));
   }
   return fitted;
 }

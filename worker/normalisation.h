@@ -32,7 +32,7 @@ absl::StatusOr<std::vector<data::MicroBatch>> ReferenceMicroBatches(
 
 // Scores the last token of every segment; each rank takes the micro-batches that are its turn when
 // `dealt` (all ranks hold the same), else all of its own. FailedPrecondition when the deviation is
-// 0 or there are fewer than 2 scores.
+// no more than rounding or there are fewer than 2 scores.
 absl::StatusOr<model::ModelCard::Normalisation> FitNormalisation(
     const model::Model& model, const std::vector<data::MicroBatch>& micro_batches, bool dealt,
     collective::Group* group);

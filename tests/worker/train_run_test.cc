@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/atomic_file.h"
 #include "checkpoint/store.h"
 #include "model/weights.h"
 #include "tests/worker/training_world.h"
@@ -216,8 +215,6 @@ TEST_F(TrainRunTest, ARewardModelIsStoredWithItsNormalisationAndTokenizer) {
 
   job.init_from = end.directory;
   EXPECT_TRUE(world_.Run(job, {1, 1, -1, "again"}).finished()) << "a reward model is trained on";
-  job.kind = TrainKind::kSft;
-  EXPECT_FALSE(world_.Run(job, {1, 1, -1, "sft"}).finished()) << "it has no LM head";
 }
 
 TEST_F(TrainRunTest, NormalisationIsFittedOnAnswersThatWereGenerated) {
@@ -239,21 +236,6 @@ TEST_F(TrainRunTest, NormalisationIsFittedOnAnswersThatWereGenerated) {
   const RunEnd all = world_.Run(job, {1, 1, -1, "all"});
   ASSERT_TRUE(all.finished()) << all.outcomes[0].status();
   EXPECT_EQ(model::ReadModelCard(all.directory)->normalisation->samples, 3);
-}
-
-TEST_F(TrainRunTest, AModelOfAnotherTokenizerIsRefused) {
-  const TrainJob job = world_.Job(TrainKind::kSft, DType::kF32);
-  const RunEnd first = world_.Run(job, {1, 1, -1, "first"});
-  ASSERT_TRUE(first.finished());
-  TrainJob other = job;
-  other.init_from = first.directory;
-  ASSERT_TRUE(world_.Run(other, {1, 1, -1, "same"}).finished());
-  std::string text = *ReadFile(job.tokenizer_directory + "/tokenizer.json");
-  text.push_back('\n');
-  ASSERT_TRUE(WriteFileAtomically(job.tokenizer_directory + "/tokenizer.json", text).ok());
-  const RunEnd refused = world_.Run(other, {1, 1, -1, "other"});
-  EXPECT_TRUE(absl::IsFailedPrecondition(refused.outcomes[0].status()))
-      << refused.outcomes[0].status();
 }
 
 }  // namespace

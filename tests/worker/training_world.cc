@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -59,56 +58,6 @@ std::string Chats(int first, int rows) {
 }
 
 }  // namespace
-
-void RecordingSession::Report(const task::Progress& progress) {
-  if (stop_after_step_ < 0 || progress.phase != "train" || progress.step < stop_after_step_) return;
-  task::StopOrder order;
-  order.checkpoint = true;
-  order.reason = "test";
-  RequestStop(order);
-}
-
-void RecordingSession::ReportMetrics(int64_t step, const std::map<std::string, double>& values) {
-  absl::MutexLock lock(&mutex_);
-  for (const auto& [name, value] : values) metrics_[step][name] = value;
-}
-
-std::optional<task::StopOrder> RecordingSession::StopRequested() const {
-  absl::MutexLock lock(&mutex_);
-  return stop_;
-}
-
-void RecordingSession::RequestStop(const task::StopOrder& order) {
-  absl::MutexLock lock(&mutex_);
-  if (!stop_.has_value()) stop_ = order;
-}
-
-absl::StatusOr<task::CommitResult> RecordingSession::CommitCheckpoint(const task::CommitRequest&,
-                                                                      absl::Duration) {
-  return task::CommitResult{};
-}
-
-absl::Status RecordingSession::FinishJob(const std::vector<task::Artifact>& outputs,
-                                         absl::Duration) {
-  absl::MutexLock lock(&mutex_);
-  outputs_ = outputs;
-  return absl::OkStatus();
-}
-
-void RecordingSession::Abort(const EndReason& reason) {
-  ADD_FAILURE() << reason.message;
-  _exit(1);
-}
-
-std::map<int64_t, std::map<std::string, double>> RecordingSession::metrics() const {
-  absl::MutexLock lock(&mutex_);
-  return metrics_;
-}
-
-std::vector<task::Artifact> RecordingSession::outputs() const {
-  absl::MutexLock lock(&mutex_);
-  return outputs_;
-}
 
 bool RunEnd::finished() const {
   for (const auto& outcome : outcomes) {

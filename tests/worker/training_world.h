@@ -9,48 +9,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "collective/group.h"
-#include "task/session.h"
 #include "tests/support/process.h"
+#include "tests/worker/recording_session.h"
 #include "worker/train_job.h"
 #include "worker/train_run.h"
 
 namespace trainyard::worker {
-
-// A session that writes down what it is told, and orders a stop after a given step.
-class RecordingSession : public task::TaskSession {
- public:
-  explicit RecordingSession(int64_t stop_after_step = -1) : stop_after_step_(stop_after_step) {}
-
-  void Ready(const std::string&, const std::string&) override {}
-  void Report(const task::Progress& progress) override;
-  void ReportMetrics(int64_t step, const std::map<std::string, double>& values) override;
-  task::PeerSnapshot Peers() const override { return {}; }
-  absl::StatusOr<task::PeerSnapshot> WaitForPeers(
-      const std::function<bool(const task::PeerSnapshot&)>&, absl::Duration) override {
-    return absl::DeadlineExceededError("no peers");
-  }
-  void OnPeersChanged(std::function<void(const task::PeerSnapshot&)>) override {}
-  std::optional<task::StopOrder> StopRequested() const override;
-  std::optional<task::StopOrder> WaitForStop(absl::Duration) override { return StopRequested(); }
-  void RequestStop(const task::StopOrder& order) override;
-  absl::StatusOr<task::CommitResult> CommitCheckpoint(const task::CommitRequest& request,
-                                                      absl::Duration) override;
-  absl::Status FinishJob(const std::vector<task::Artifact>& outputs, absl::Duration) override;
-  absl::Status End(const EndReason&, absl::Duration) override { return absl::OkStatus(); }
-  [[noreturn]] void Abort(const EndReason& reason) override;
-
-  std::map<int64_t, std::map<std::string, double>> metrics() const;
-  std::vector<task::Artifact> outputs() const;
-
- private:
-  const int64_t stop_after_step_;
-  mutable absl::Mutex mutex_;
-  std::optional<task::StopOrder> stop_ ABSL_GUARDED_BY(mutex_);
-  std::map<int64_t, std::map<std::string, double>> metrics_ ABSL_GUARDED_BY(mutex_);
-  std::vector<task::Artifact> outputs_ ABSL_GUARDED_BY(mutex_);
-};
 
 // What a run of all ranks came to.
 struct RunEnd {

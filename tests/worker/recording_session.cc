@@ -1,0 +1,79 @@
+#include "tests/worker/recording_session.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+namespace trainyard::worker {
+
+void RecordingSession::Ready(const std::string& endpoint, const std::string& numerics_id) {
+  absl::MutexLock lock(&mutex_);
+  ready_ = task::Peer{.endpoint = endpoint, .ready = true, .numerics_id = numerics_id};
+}
+
+std::optional<task::Peer> RecordingSession::WaitUntilReady(absl::Duration timeout) const {
+  absl::MutexLock lock(&mutex_);
+  const auto ready = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return ready_.has_value(); };
+  mutex_.AwaitWithTimeout(absl::Condition(&ready), timeout);
+  return ready_;
+}
+
+void RecordingSession::Report(const task::Progress& progress) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (phases_.empty() || phases_.back() != progress.phase) phases_.push_back(progress.phase);
+  }
+  if (stop_after_step_ < 0 || progress.phase != "train" || progress.step < stop_after_step_) return;
+  task::StopOrder order;
+  order.checkpoint = true;
+  order.reason = "test";
+  RequestStop(order);
+}
+
+void RecordingSession::ReportMetrics(int64_t step, const std::map<std::string, double>& values) {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [name, value] : values) metrics_[step][name] = value;
+}
+
+std::optional<task::StopOrder> RecordingSession::StopRequested() const {
+  absl::MutexLock lock(&mutex_);
+  return stop_;
+}
+
+void RecordingSession::RequestStop(const task::StopOrder& order) {
+  absl::MutexLock lock(&mutex_);
+  if (!stop_.has_value()) stop_ = order;
+}
+
+absl::StatusOr<task::CommitResult> RecordingSession::CommitCheckpoint(const task::CommitRequest&,
+                                                                      absl::Duration) {
+  return task::CommitResult{};
+}
+
+absl::Status RecordingSession::FinishJob(const std::vector<task::Artifact>& outputs,
+                                         absl::Duration) {
+  absl::MutexLock lock(&mutex_);
+  outputs_ = outputs;
+  return absl::OkStatus();
+}
+
+void RecordingSession::Abort(const EndReason& reason) {
+  ADD_FAILURE() << reason.message;
+  _exit(1);
+}
+
+std::vector<std::string> RecordingSession::phases() const {
+  absl::MutexLock lock(&mutex_);
+  return phases_;
+}
+
+std::map<int64_t, std::map<std::string, double>> RecordingSession::metrics() const {
+  absl::MutexLock lock(&mutex_);
+  return metrics_;
+}
+
+std::vector<task::Artifact> RecordingSession::outputs() const {
+  absl::MutexLock lock(&mutex_);
+  return outputs_;
+}
+
+}  // namespace trainyard::worker
