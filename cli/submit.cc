@@ -1,6 +1,5 @@
 #include <google/protobuf/message.h>
 
-#include <iostream>
 #include <memory>
 #include <vector>
 
@@ -54,7 +53,9 @@ absl::StatusOr<int> SubmitPipeline(const Globals& globals, const SubmitOptions& 
   TY_ASSIGN_OR_RETURN(Client client, Connect(globals));
   TY_ASSIGN_OR_RETURN(const v1::Pipeline pipeline, client.Submit(spec, options.dry_run));
   if (options.dry_run) {
-    std::cout << options.file << " is valid: " << spec.stages_size() << " stages\n";
+    Print(globals, pipeline, [&] {
+      return absl::StrCat(options.file, " is valid: ", spec.stages_size(), " stages\n");
+    });
     return kExitOk;
   }
   Print(globals, pipeline, [&] {

@@ -119,6 +119,29 @@ class FakeNode::Session {
     EXPECT_TRUE(stream->Finish().ok());
   }
 
+  // Says it on a session of the task. The answer to the heartbeat behind it shows that it was
+  // heard.
+  void Report(const v1::TaskAssignment& task, const v1::TaskMetrics& metrics) {
+    grpc::ClientContext context;
+    rpc::PrepareContext({.timeout = kLimit}, &context);
+    const auto stream = tasks_->Session(&context);
+    v1::TaskMessage message;
+    message.mutable_hello()->set_job_id(task.job_id());
+    message.mutable_hello()->set_epoch(task.epoch());
+    message.mutable_hello()->set_task_uid(task.task_uid());
+    message.mutable_hello()->set_secret(task.secret());
+    bool open = stream->Write(message);
+    *message.mutable_metrics() = metrics;
+    open = open && stream->Write(message);
+    message.mutable_heartbeat()->set_sequence(1);
+    open = open && stream->Write(message);
+    v1::CoordinatorToTask answer;
+    while (open && !answer.has_heartbeat()) open = stream->Read(&answer);
+    EXPECT_TRUE(open) << "the coordinator closed the task's session";
+    context.TryCancel();
+    const grpc::Status ignored = stream->Finish();  // cancelled, by us
+  }
+
   // CommitCheckpoint or FinishJob.
   template <typename Method, typename Request>
   void Record(const v1::TaskAssignment& task, Method method, Request request) {
@@ -212,6 +235,14 @@ void FakeNode::Commit(const std::string& job, const std::string& task, int64_t s
   request.set_manifest_sha256(std::string(64, 'c'));
   request.set_keep(2);
   session_->Record(assignment, &v1::TaskService::Stub::CommitCheckpoint, request);
+}
+
+void FakeNode::Report(const std::string& job, const std::string& task, int64_t step,
+                      const std::string& metric, double value) {
+  v1::TaskMetrics metrics;
+  metrics.set_step(step);
+  (*metrics.mutable_values())[metric] = value;
+  session_->Report(session_->Await(job, task), metrics);
 }
 
 void FakeNode::Succeed(const std::string& job, const std::string& task,

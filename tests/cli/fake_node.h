@@ -32,6 +32,9 @@ class FakeNode {
   void Print(const std::string& job, const std::string& task, const std::string& text);
   // The task wrote a checkpoint.
   void Commit(const std::string& job, const std::string& task, int64_t step);
+  // The task reports the value of a metric at a step; the coordinator has heard it.
+  void Report(const std::string& job, const std::string& task, int64_t step,
+              const std::string& metric, double value);
   // The task records the job's one output and every task of the job exits.
   void Succeed(const std::string& job, const std::string& task, const v1::Artifact& output);
   // The task's process ended, and after it those of the job's other tasks.
