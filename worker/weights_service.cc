@@ -34,11 +34,10 @@ absl::StatusOr<std::vector<v1::WeightsRange>> Ranges(const v1::FetchWeightsReque
         range.offset() <= size_bytes - range.length()) {
       continue;
     }
-    return absl::OutOfRangeError(absl::StrCat("bytes [", range.offset(), ", ",
-                                              range.offset() + range.length(), ") of tensor ",
-                                              range.tensor(), ", which has ", size_bytes,
-                                              "; version ", weights.version, " has ", count,
-                                              " tensors"));
+    return absl::OutOfRangeError(absl::StrCat(range.length(), " bytes from ", range.offset(),
+                                              " on of tensor ", range.tensor(), ", which has ",
+                                              size_bytes, "; version ", weights.version, " has ",
+                                              count, " tensors"));
   }
   return ranges;
 }
