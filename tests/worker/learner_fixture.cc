@@ -16,10 +16,10 @@
 namespace trainyard::worker {
 namespace {
 
-model::ModelConfig TinyConfig(model::Head head) {
+model::ModelConfig TinyConfig(model::Head head, int64_t vocabulary) {
   model::ModelConfig config;
   config.head = head;
-  config.vocab_size = kVocabulary;
+  config.vocab_size = vocabulary;
   config.width = 32;
   config.ffn_width = 64;
   config.layers = 2;
@@ -31,15 +31,22 @@ model::ModelConfig TinyConfig(model::Head head) {
   return config;
 }
 
-void SaveTiny(const std::string& directory, model::Head head, const model::ModelCard& card) {
+void SaveTiny(const std::string& directory, model::Head head, const model::ModelCard& card,
+              int64_t vocabulary = kVocabulary) {
   std::filesystem::create_directories(directory);
   // Twenty times the usual width: log-probs that differ and values that vary.
-  const auto model = model::InitModel(TinyConfig(head), {.seed = 7, .standard_deviation = 0.4});
+  const auto model =
+      model::InitModel(TinyConfig(head, vocabulary), {.seed = 7, .standard_deviation = 0.4});
   TY_CHECK(model.ok());
   TY_CHECK(model::SaveModel(*model, directory, {.card = card}).ok());
 }
 
 }  // namespace
+
+void SaveTinyPolicy(const std::string& directory, int64_t vocabulary) {
+  model::SetComputeThreads(1);
+  SaveTiny(directory, model::Head::kLm, {}, vocabulary);
+}
 
 TinyModels::TinyModels(bool normalised) {
   model::SetComputeThreads(1);

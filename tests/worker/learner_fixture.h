@@ -32,6 +32,9 @@ class TinyModels {
   std::string root_;
 };
 
+// A policy of so many ids that is bound to no tokenizer.
+void SaveTinyPolicy(const std::string& directory, int64_t vocabulary);
+
 // Temperature 0.7, a forbidden id, two tokens before the end; sizeable steps.
 LearnerOptions TinyOptions(checkpoint::DType dtype);
 

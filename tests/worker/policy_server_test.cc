@@ -84,9 +84,10 @@ TEST_F(PolicyServerTest, AnotherEpochIsRefused) {
 }
 
 TEST_F(PolicyServerTest, APortThatIsTakenIsUnavailable) {
-  const auto second =
-      PolicyServer::Start({.listen = served_.server().endpoint(), .fence = *served_.Options().fence},
-                          served_.learner(), served_.compute(), served_.roots());
+  const PolicyServerOptions options = {.listen = served_.server().endpoint(),
+                                       .fence = *served_.Options().fence};
+  const auto second = PolicyServer::Start(options, served_.learner(), served_.compute(),
+                                          served_.roots());
   EXPECT_TRUE(absl::IsUnavailable(second.status())) << second.status();
   EXPECT_TRUE(GetSpec(served_.Options()).ok()) << "who holds it goes on";
 }

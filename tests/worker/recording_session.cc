@@ -5,16 +5,16 @@
 
 namespace trainyard::worker {
 
-void RecordingSession::Ready(const std::string& endpoint, const std::string& numerics_id) {
+void RecordingSession::Ready(const std::string& endpoint, const std::string&) {
   absl::MutexLock lock(&mutex_);
-  ready_ = task::Peer{.endpoint = endpoint, .ready = true, .numerics_id = numerics_id};
+  endpoint_ = endpoint;
 }
 
-std::optional<task::Peer> RecordingSession::WaitUntilReady(absl::Duration timeout) const {
+std::string RecordingSession::WaitForEndpoint(absl::Duration timeout) const {
   absl::MutexLock lock(&mutex_);
-  const auto ready = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return ready_.has_value(); };
-  mutex_.AwaitWithTimeout(absl::Condition(&ready), timeout);
-  return ready_;
+  const auto told = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return !endpoint_.empty(); };
+  mutex_.AwaitWithTimeout(absl::Condition(&told), timeout);
+  return endpoint_;
 }
 
 void RecordingSession::Report(const task::Progress& progress) {

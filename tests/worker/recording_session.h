@@ -21,7 +21,7 @@ class RecordingSession : public task::TaskSession {
  public:
   explicit RecordingSession(int64_t stop_after_step = -1) : stop_after_step_(stop_after_step) {}
 
-  void Ready(const std::string& endpoint, const std::string& numerics_id) override;
+  void Ready(const std::string& endpoint, const std::string&) override;
   void Report(const task::Progress& progress) override;
   void ReportMetrics(int64_t step, const std::map<std::string, double>& values) override;
   task::PeerSnapshot Peers() const override { return {}; }
@@ -39,8 +39,8 @@ class RecordingSession : public task::TaskSession {
   absl::Status End(const EndReason&, absl::Duration) override { return absl::OkStatus(); }
   [[noreturn]] void Abort(const EndReason& reason) override;
 
-  // What Ready was told last; nothing when that did not come within `timeout`.
-  std::optional<task::Peer> WaitUntilReady(absl::Duration timeout) const;
+  // Where it said that it serves, as Ready was told last; "" when that did not come in time.
+  std::string WaitForEndpoint(absl::Duration timeout) const;
   // Phases in the order of their reports, each once for as long as it lasts.
   std::vector<std::string> phases() const;
   std::map<int64_t, std::map<std::string, double>> metrics() const;
@@ -50,7 +50,7 @@ class RecordingSession : public task::TaskSession {
   const int64_t stop_after_step_;
   mutable absl::Mutex mutex_;
   std::optional<task::StopOrder> stop_ ABSL_GUARDED_BY(mutex_);
-  std::optional<task::Peer> ready_ ABSL_GUARDED_BY(mutex_);
+  std::string endpoint_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> phases_ ABSL_GUARDED_BY(mutex_);
   std::map<int64_t, std::map<std::string, double>> metrics_ ABSL_GUARDED_BY(mutex_);
   std::vector<task::Artifact> outputs_ ABSL_GUARDED_BY(mutex_);

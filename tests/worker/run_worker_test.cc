@@ -1,5 +1,5 @@
-// trainyard-worker as a process, without a coordinator: every kind of job from file to artifact,
-// killed at seeded points, stopped, and given what it cannot do.
+// RunWorker in its process, without a coordinator: every kind of job from file to artifact, killed
+// at seeded points, stopped, and given what it cannot do.
 
 #include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
