@@ -24,11 +24,13 @@ TEST_F(DescribeTest, ARunningJobIsShownWithItsTasksCheckpointsEventsAndSpec) {
   EXPECT_THAT(ran.out, HasSubstr("\nspec\nname: demo\n"));
 }
 
-TEST_F(DescribeTest, AWaitingJobSaysWhyItWaits) {
+TEST_F(DescribeTest, AWaitingJobSaysWhyItWaitsAndWhatWouldHelp) {
+  node();
+  ASSERT_EQ(Run({"cordon", "node-a"}).code, kDone);
   Submit("name: demo\nfake: {steps: 3}\n");
-  const Ran ran = Run({"describe", "demo"});
-  EXPECT_THAT(ran.out, HasSubstr("reason:       "));
-  EXPECT_THAT(ran.out, HasSubstr("no node"));
+  EXPECT_THAT(Run({"describe", "demo"}).out,
+              HasSubstr("reason:       none of the 1 nodes takes tasks (lost or cordoned); "
+                        "uncordon node node-a\n"));
 }
 
 TEST_F(DescribeTest, AFailedJobSaysHowItEnded) {

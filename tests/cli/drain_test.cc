@@ -17,7 +17,7 @@ TEST_F(DrainTest, TheNodesTasksAreStoppedAndNewOnesStayAway) {
   EXPECT_EQ(ran.code, kDone) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("node node-a drains; trainyard nodes shows when it is empty"));
   EXPECT_THAT(ran.out, HasSubstr("trainyard cordon node-a --undo takes it back"));
-  node().AwaitStop("demo", "trainer/0");
+  EXPECT_EQ(node().AwaitStop("demo", "trainer/0"), 60);
   node().Exit("demo", "trainer/0", v1::END_DRAINED, "");
   EXPECT_TRUE(Becomes("demo", v1::QUEUED));
 }

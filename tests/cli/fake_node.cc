@@ -87,6 +87,12 @@ class FakeNode::Session {
     return found.value_or(v1::TaskAssignment());
   }
 
+  double GraceOf(uint64_t task_uid) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    const auto it = desired_.find(task_uid);
+    return it == desired_.end() ? 0 : it->second.grace_seconds;
+  }
+
   void Exit(const v1::TaskAssignment& first, v1::EndClass end_class, const std::string& text) {
     std::vector<uint64_t> others;
     {
@@ -158,6 +164,7 @@ class FakeNode::Session {
   struct Desired {
     v1::TaskAssignment assignment;
     bool stop = false;
+    double grace_seconds = 0;  // with `stop`
   };
 
   void Read() {
@@ -191,9 +198,10 @@ class FakeNode::Session {
     v1::TaskAssignment assignment;
     if (!task.stop()) {
       EXPECT_TRUE(assignment.ParseFromString(task.assignment()));
-      desired_[task.task_uid()] = {assignment, false};
+      desired_[task.task_uid()] = {assignment, false, 0};
     } else if (const auto it = desired_.find(task.task_uid()); it != desired_.end()) {
       it->second.stop = true;
+      it->second.grace_seconds = task.grace_seconds();
     }
   }
 
@@ -219,8 +227,8 @@ v1::JobSpec FakeNode::Await(const std::string& job, const std::string& task) {
   return session_->Await(job, task).spec();
 }
 
-void FakeNode::AwaitStop(const std::string& job, const std::string& task) {
-  session_->Await(job, task, /*stop=*/true);
+double FakeNode::AwaitStop(const std::string& job, const std::string& task) {
+  return session_->GraceOf(session_->Await(job, task, /*stop=*/true).task_uid());
 }
 
 void FakeNode::Print(const std::string& job, const std::string& task, const std::string& text) {

@@ -26,8 +26,8 @@ class FakeNode {
 
   // What the task was told to do.
   v1::JobSpec Await(const std::string& job, const std::string& task);
-  // Waits until the coordinator wants it stopped.
-  void AwaitStop(const std::string& job, const std::string& task);
+  // Waits until the coordinator wants it stopped; the seconds it gets until it is killed.
+  double AwaitStop(const std::string& job, const std::string& task);
   // The task printed this; the coordinator has it on disk.
   void Print(const std::string& job, const std::string& task, const std::string& text);
   // The task wrote a checkpoint.

@@ -61,7 +61,8 @@ TEST_F(GenerateTest, TheFlagsAreTheSpecAndTextsAFileOfPrompts) {
   EXPECT_EQ(spec.chat_template().name(), "chatml");
   const std::string prompts = spec.prompts(0).file().uri();
   ASSERT_EQ(prompts.rfind("root://runs/", 0), 0u) << prompts;
-  EXPECT_EQ(*ReadFile(dir().File("runs/" + prompts.substr(12))), "{\"prompt\":\"the film was\"}\n");
+  EXPECT_EQ(ReadFile(dir().File("runs/" + prompts.substr(12))).value_or("nothing"),
+            "{\"prompt\":\"the film was\"}\n");
 }
 
 TEST_F(GenerateTest, AnOutputIsAModelAndAFileOfPromptsHasALimit) {

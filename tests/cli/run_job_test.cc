@@ -82,7 +82,7 @@ TEST_F(RunJobTest, PromptsGivenAsTextsAreRowsThatAJobCanRead) {
   const auto file = StorePrompts({"the film was", "say \"no\""}, roots_);
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_THAT(file->uri(), HasSubstr("root://runs/prompts/"));
-  EXPECT_EQ(*ReadFile(*roots_.ResolveExisting(file->uri())),
+  EXPECT_EQ(ReadFile(*roots_.Resolve(file->uri())).value_or("nothing"),
             "{\"prompt\":\"the film was\"}\n{\"prompt\":\"say \\\"no\\\"\"}\n");
   EXPECT_NE(StorePrompts({"another"}, roots_)->uri(), file->uri());
   EXPECT_EQ(StorePrompts({"x"}, Roots({{"data", dir().path()}})).status().code(),
@@ -96,7 +96,7 @@ TEST_F(RunJobTest, AnOutputsFileIsReadByName) {
   job.mutable_outputs(0)->set_uri("root://runs/out");
   ASSERT_TRUE(MakeDirectories(dir().File("out")).ok());
   ASSERT_TRUE(WriteFileAtomically(dir().File("out/report.json"), "{}").ok());
-  EXPECT_EQ(*ReadOutput(job, "report", "report.json", roots_), "{}");
+  EXPECT_EQ(ReadOutput(job, "report", "report.json", roots_).value_or("nothing"), "{}");
   EXPECT_EQ(ReadOutput(job, "report", "none.json", roots_).status().code(),
             absl::StatusCode::kNotFound);
   const auto other = ReadOutput(job, "answers", "report.json", roots_);

@@ -34,21 +34,20 @@ TEST_F(UpTest, AProgramThatIsNotBesideIsNamed) {
   EXPECT_EQ(ran.out, "") << "nothing runs";
 }
 
-TEST_F(UpTest, TheDefaultRootsAreBelowTheDirectoryAndKeepTheirIds) {
+TEST_F(UpTest, TheDefaultRootsAreBelowTheDirectoryEachWithAnIdOfItsOwn) {
   Up();
   const auto data = ReadFile(cluster_ + "/roots/data/.trainyard-cluster-id");
   const auto runs = ReadFile(cluster_ + "/roots/runs/.trainyard-cluster-id");
   ASSERT_TRUE(data.ok() && runs.ok());
   EXPECT_NE(*data, *runs);
-  Up();
-  EXPECT_EQ(*ReadFile(cluster_ + "/roots/data/.trainyard-cluster-id"), *data);
 }
 
-TEST_F(UpTest, AGivenRootTakesThePlaceOfTheDefaultOne) {
+TEST_F(UpTest, AGivenRootTakesThePlaceOfTheDefaultOneAndKeepsItsId) {
   const std::string mine = dir().File("mine");
   ASSERT_TRUE(MakeDirectories(mine).ok());
+  ASSERT_TRUE(WriteFileAtomically(mine + "/.trainyard-cluster-id", "root-of-before\n").ok());
   Up({"--root", "data=" + mine});
-  EXPECT_TRUE(std::filesystem::exists(mine + "/.trainyard-cluster-id"));
+  EXPECT_EQ(ReadFile(mine + "/.trainyard-cluster-id").value_or("nothing"), "root-of-before\n");
   EXPECT_FALSE(std::filesystem::exists(cluster_ + "/roots/data"));
   EXPECT_TRUE(std::filesystem::exists(cluster_ + "/roots/runs"));
 }
