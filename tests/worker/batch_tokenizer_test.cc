@@ -61,10 +61,12 @@ TEST_F(BatchTokenizerTest, TheArtifactIsATokenizerWithItsSpecialTokens) {
 
 TEST_F(BatchTokenizerTest, EverythingThatARowSaysIsLearnt) {
   // The model of these rows will write the answers too.
-  Write(R"({"prompt": "zebra", "answers": [{"text": "quartz"}, {"text": "jumbo"}]})");
+  Write(R"({"prompt": "zebra", "answers": [{"text": "quartz"}, {"text": "jumbo"}]})"
+        "\n"
+        R"({"messages": [{"role": "user", "content": "kiwi"}], "response": "fjord"})");
   ASSERT_TRUE(RunTokenizerJob(job_, place_, &session_).ok());
   const auto files = OpenTokenizer(dir_.File("run/e2/tokenizer"));
-  for (const char* word : {"zebra", "quartz", "jumbo"}) {
+  for (const char* word : {"zebra", "quartz", "jumbo", "kiwi", "fjord"}) {
     EXPECT_EQ(files->tokenizer->Encode(word).size(), 1) << word;
   }
   EXPECT_GT(files->tokenizer->Encode("the cat").size(), 2) << "a word that no row has";

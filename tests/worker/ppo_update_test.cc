@@ -35,10 +35,14 @@ class Rank {
   }
   PpoUpdateOutcome Run(const UpdateInput& input) {
     progress_.clear();
+    sums_.clear();
     return RunPpoUpdate(input, options_,
                         {&policy_, &reference_, &critic_, policy_set_.get(), critic_set_.get(),
                          group_},
-                        [this](const MinibatchProgress& step) { progress_.push_back(step); });
+                        [this](const MinibatchProgress& step) {
+                          progress_.push_back(step);
+                          sums_.push_back(PolicySum() + CriticSum());
+                        });
   }
   // As a rollout with the same weights and definition would have drawn them.
   void FillLogProbs(UpdateInput& input) const {
@@ -57,6 +61,8 @@ class Rank {
   }
 
   const std::vector<MinibatchProgress>& progress() const { return progress_; }
+  // Of the weights of both models after each of them.
+  const std::vector<double>& sums() const { return sums_; }
   model::Model& policy() { return policy_; }
   // Of all weights: other sums mean other weights.
   double PolicySum() const { return Sum(policy_); }
@@ -83,6 +89,7 @@ class Rank {
   model::Model policy_, reference_, critic_;
   std::unique_ptr<ParameterSet> policy_set_, critic_set_;
   std::vector<MinibatchProgress> progress_;
+  std::vector<double> sums_;
 };
 
 class PpoUpdateTest : public ::testing::Test {
@@ -180,11 +187,14 @@ TEST_F(PpoUpdateTest, TheKlLimitEndsTheIterationBeforeTheStepThatBrokeIt) {
   options_.actor.schedule.peak = 0.05;
   options_.kl_stop = 1e-3;
   const auto rank = Make();
+  const double before = rank->PolicySum() + rank->CriticSum();
   const PpoUpdateOutcome outcome = rank->Run(TinyUpdate(0, 18, 1));
   ASSERT_TRUE(outcome.status.ok()) << outcome.status;
   EXPECT_EQ(outcome.metrics.at("stopped_early"), 1);
   EXPECT_EQ(outcome.metrics.at("optimizer_steps"), 1);
   EXPECT_EQ(rank->progress().size(), 2) << "the one that broke it was measured";
+  EXPECT_NE(rank->sums()[0], before);
+  EXPECT_EQ(rank->sums()[1], rank->sums()[0]) << "nothing was updated by it";
 }
 
 TEST_F(PpoUpdateTest, TheGapToTheRolloutIsMeasuredAndGated) {
