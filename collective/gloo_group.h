@@ -21,7 +21,8 @@ struct GroupOptions {
   absl::Duration call_timeout;  // deadline of each call
 };
 
-// Connects all ranks with each other. DeadlineExceeded names the ranks that did not come.
+// Connects all ranks with each other. DeadlineExceeded names the ranks that did not come. Gloo
+// writes to peers that are gone: the process ignores SIGPIPE (BlockStopSignals).
 absl::StatusOr<std::unique_ptr<Group>> MakeGlooGroup(std::unique_ptr<Store> store,
                                                      const GroupOptions& options);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/shutdown.h"
 #include "collective/rendezvous.h"
 
 namespace trainyard::collective {
@@ -87,7 +88,13 @@ absl::Status RunAsRankZero(const std::vector<Child*>& children) {
   return end;
 }
 
-TEST(GlooGroup, ADeadPeerIsNamedFast) {
+class GlooGroup : public ::testing::Test {
+ protected:
+  // As every program of ours does; the children inherit it.
+  void SetUp() override { BlockStopSignals(); }
+};
+
+TEST_F(GlooGroup, ADeadPeerIsNamedFast) {
   Child peer(1, 2, DieAfterOneCall);
   const absl::Duration begin = Clock::Real().Monotonic();
   const absl::Status end = RunAsRankZero({&peer});
@@ -100,7 +107,7 @@ int FirstBarrierThenSums(Group& group) {
   return group.Barrier().ok() ? SumUntilItFails(group) : 1;
 }
 
-TEST(GlooGroup, ADeadPeerAmongThreeIsTheOneThatIsNamed) {
+TEST_F(GlooGroup, ADeadPeerAmongThreeIsTheOneThatIsNamed) {
   Child survivor(1, 3, FirstBarrierThenSums);
   Child victim(2, 3, DieAfterOneCall);
   const absl::Status end = RunAsRankZero({&survivor, &victim});
