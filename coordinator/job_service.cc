@@ -108,7 +108,7 @@ grpc::ServerUnaryReactor* JobService::GetPipeline(grpc::CallbackServerContext* c
                                                   const v1::GetPipelineRequest* request,
                                                   v1::Pipeline* response) {
   return ReadCall(parts_, context, [this, request, response]() -> absl::Status {
-    TY_ASSIGN_OR_RETURN(const auto record, parts_.store.FindPipeline(request->pipeline()));
+    TY_ASSIGN_OR_RETURN(const auto record, FindPipeline(parts_, request->pipeline()));
     *response = ToWire(record);
     for (const std::string& id : record.job_ids) {
       TY_ASSIGN_OR_RETURN(*response->add_jobs(), ReadJob(parts_, id));
@@ -149,7 +149,7 @@ grpc::ServerUnaryReactor* JobService::GetMetrics(grpc::CallbackServerContext* co
                                                  const v1::GetMetricsRequest* request,
                                                  v1::GetMetricsResponse* response) {
   return ReadCall(parts_, context, [this, request, response]() -> absl::Status {
-    TY_ASSIGN_OR_RETURN(const JobRecord job, parts_.store.FindJob(request->job()));
+    TY_ASSIGN_OR_RETURN(const JobRecord job, FindJob(parts_, request->job()));
     const int most = request->max_points() > 0 ? request->max_points() : kDefaultPoints;
     TY_ASSIGN_OR_RETURN(const auto points,
                         parts_.metrics.Read(job.id, request->from_step(), most));
@@ -169,7 +169,7 @@ grpc::ServerUnaryReactor* JobService::ListEvents(grpc::CallbackServerContext* co
   return ReadCall(parts_, context, [this, request, response]() -> absl::Status {
     std::string job;
     if (!request->job().empty()) {
-      TY_ASSIGN_OR_RETURN(const JobRecord record, parts_.store.FindJob(request->job()));
+      TY_ASSIGN_OR_RETURN(const JobRecord record, FindJob(parts_, request->job()));
       job = record.id;
     }
     TY_ASSIGN_OR_RETURN(

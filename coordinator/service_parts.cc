@@ -80,13 +80,24 @@ grpc::ServerUnaryReactor* RefuseCall(grpc::CallbackServerContext* context,
   return reactor;
 }
 
-absl::StatusOr<v1::Job> ReadJob(const ServiceParts& parts, const std::string& id_or_name) {
+absl::StatusOr<JobRecord> FindJob(const ServiceParts& parts, const std::string& id_or_name) {
   auto found = parts.store.FindJob(id_or_name);
-  if (!found.ok()) {
-    return rpc::WithDetail(found.status(), {.reason = "NO_SUCH_JOB",
-                                            .remedy = "trainyard list shows the jobs there are"});
-  }
-  const JobRecord& record = *found;
+  if (found.ok()) return found;
+  return rpc::WithDetail(found.status(), {.reason = "NO_SUCH_JOB",
+                                          .remedy = "trainyard list shows the jobs there are"});
+}
+
+absl::StatusOr<PipelineRecord> FindPipeline(const ServiceParts& parts,
+                                            const std::string& id_or_name) {
+  auto found = parts.store.FindPipeline(id_or_name);
+  if (found.ok()) return found;
+  return rpc::WithDetail(found.status(),
+                         {.reason = "NO_SUCH_PIPELINE",
+                          .remedy = "trainyard list shows the pipelines of the jobs there are"});
+}
+
+absl::StatusOr<v1::Job> ReadJob(const ServiceParts& parts, const std::string& id_or_name) {
+  TY_ASSIGN_OR_RETURN(const JobRecord record, FindJob(parts, id_or_name));
   v1::Job job;
   const auto view = parts.board.Find(record.id);
   if (view.has_value()) {

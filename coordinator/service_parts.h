@@ -67,6 +67,11 @@ absl::Status StatusOf(const Reply& reply);
 // Unavailable: too much waits already; try again shortly.
 absl::Status Overloaded();
 
+// What the store knows of it. NotFound says in its detail what to do.
+absl::StatusOr<JobRecord> FindJob(const ServiceParts& parts, const std::string& id_or_name);
+absl::StatusOr<PipelineRecord> FindPipeline(const ServiceParts& parts,
+                                            const std::string& id_or_name);
+
 // The job as the board shows it; of a job that is over, from the store. With checkpoints.
 absl::StatusOr<v1::Job> ReadJob(const ServiceParts& parts, const std::string& id_or_name);
 

@@ -89,6 +89,14 @@ TEST_F(JobServiceTest, WhatIsNotThereIsNotFound) {
   EXPECT_EQ(Get("nobody").status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(rpc::DetailOf(Get("nobody").status())->reason, "NO_SUCH_JOB");
   EXPECT_EQ(Cancel("nobody").status().code(), absl::StatusCode::kNotFound);
+  v1::ListEventsRequest events;
+  events.set_job("nobody");
+  EXPECT_EQ(rpc::DetailOf(Ask(&v1::JobService::Stub::ListEvents, events).status())->reason,
+            "NO_SUCH_JOB");
+  v1::GetPipelineRequest pipeline;
+  pipeline.set_pipeline("nobody");
+  EXPECT_EQ(rpc::DetailOf(Ask(&v1::JobService::Stub::GetPipeline, pipeline).status())->reason,
+            "NO_SUCH_PIPELINE");
 }
 
 TEST_F(JobServiceTest, APipelineIsStoredWholeAndSeenWhole) {
