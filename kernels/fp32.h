@@ -33,7 +33,7 @@ struct GemmArgs {
   bool accumulate = false;
 };
 
-// Attention of one query row and one head over the first `tokens` tokens of its sequence.
+// Attention of one query row and one head over the tokens `first` to `tokens` - 1 of its sequence.
 // Keys of a block lie transposed, [head_dim][16]; values lie [16][value_stride].
 struct AttendArgs {
   const float* query = nullptr;   // head_dim
@@ -42,7 +42,8 @@ struct AttendArgs {
   const float* values = nullptr;  // this head's values in block 0 of the cache
   int64_t block_stride = 0;       // floats from one block of the cache to the next
   const int32_t* blocks = nullptr;  // block numbers of the sequence
-  int tokens = 0;                 // T >= 1
+  int first = 0;                  // more than 0: a window
+  int tokens = 0;                 // T > first
   int head_dim = 0;
   int value_stride = 0;  // head_dim rounded up to 16
   float scale = 1;

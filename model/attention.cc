@@ -35,6 +35,7 @@ AttentionPointers<T> PointersOf(const Call& call) {
   pointers.heads = layout.heads;
   pointers.kv_heads = layout.kv_heads;
   pointers.head_width = layout.head_width;
+  pointers.window = layout.window;
   pointers.rows = call.qkv.size(0);
   pointers.qkv = reinterpret_cast<const T*>(call.qkv.const_data_ptr<Torch>());
   pointers.out = reinterpret_cast<T*>(call.out.mutable_data_ptr<Torch>());
@@ -123,7 +124,7 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
     context->save_for_backward({call.qkv, call.out, call.normalisers_HN, layout->positions_N,
                                 layout->cos_PE, layout->sin_PE});
     context->saved_data["sizes"] =
-        std::vector<int64_t>{layout->heads, layout->kv_heads, layout->head_width};
+        std::vector<int64_t>{layout->heads, layout->kv_heads, layout->head_width, layout->window};
     context->saved_data["segments"] = layout->segment_offsets;
     return call.out;
   }
@@ -133,7 +134,7 @@ class AttentionFunction : public torch::autograd::Function<AttentionFunction> {
     const std::vector<int64_t> sizes = context->saved_data["sizes"].toIntVector();
     const AttentionLayout layout{
         sizes[0], sizes[1], sizes[2], context->saved_data["segments"].toIntVector(),
-        saved[3], saved[4], saved[5]};
+        saved[3], saved[4], saved[5], sizes[3]};
     const Call call{layout, saved[0], saved[1], saved[2]};
     const at::Tensor grad_qkv = at::empty_like(call.qkv), grad_out = grads[0].contiguous();
     ZeroInertRows(call, grad_qkv);

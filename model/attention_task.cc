@@ -74,13 +74,48 @@ RawProduct Dense(Product product, int64_t rows, int64_t columns, int64_t inner) 
 
 double ScaleOf(int64_t head_width) { return 1.0 / std::sqrt(static_cast<double>(head_width)); }
 
-// scores = scale * queries[begin, end) keys[0, end)^T
+// Query rows [begin, end) of a segment, and the keys [first, end) that any of them sees. Scores and
+// weights of a block are [end - begin, keys()].
+struct Block {
+  int64_t begin = 0, end = 0, first = 0;
+  int64_t rows() const { return end - begin; }
+  int64_t keys() const { return end - first; }
+};
+
+// The first key that a query row sees.
+int64_t FirstKey(int64_t row, int64_t window) {
+  return window == 0 ? 0 : std::max<int64_t>(row + 1 - window, 0);
+}
+
+Block BlockAt(int64_t begin, int64_t segment_rows, int64_t window) {
+  // A multiple, so that the keys' rows stay on a cache line's border.
+  constexpr int64_t kKeyMultiple = 64;
+  return {begin, std::min(begin + kQueryBlockRows, segment_rows),
+          FirstKey(begin, window) / kKeyMultiple * kKeyMultiple};
+}
+
+// One row of a block: `hidden` keys before its window, then the row that the kernels see, which
+// begins at `at` in the block's scores and weights.
+struct Visible {
+  int64_t hidden = 0, at = 0;
+  SoftmaxRow row;
+};
+
+Visible VisibleAt(const Block& block, int64_t row, int64_t window) {
+  const int64_t hidden = FirstKey(row, window) - block.first;
+  return {hidden,
+          (row - block.begin) * block.keys() + hidden,
+          {row + 1 - block.first - hidden, block.keys() - hidden}};
+}
+
+// scores = scale * queries keys^T
 template <typename T>
-void Score(const AttentionPointers<T>& p, int64_t begin, int64_t end, AttentionScratch<T>& s) {
-  RawProduct shape = Dense(Product::kABt, end - begin, end, p.head_width);
-  shape.scale = ScaleOf(p.head_width);
-  MultiplyRaw(shape, ForProduct(s.queries.data() + begin * p.head_width), ForProduct(s.keys.data()),
-              s.scores.data());
+void Score(const AttentionPointers<T>& p, const Block& block, AttentionScratch<T>& s) {
+  const int64_t e = p.head_width;
+  RawProduct shape = Dense(Product::kABt, block.rows(), block.keys(), e);
+  shape.scale = ScaleOf(e);
+  MultiplyRaw(shape, ForProduct(s.queries.data() + block.begin * e),
+              ForProduct(s.keys.data() + block.first * e), s.scores.data());
 }
 
 template <typename T>
@@ -88,32 +123,35 @@ void ForwardBlock(const AttentionPointers<T>& p, Segment segment, int64_t head, 
                   AttentionScratch<T>& s) {
   const RowKernels<T>& kernels = RowKernelsFor<T>();
   const Heads<T> heads(p, segment);
-  const int64_t end = std::min(begin + kQueryBlockRows, segment.rows), e = p.head_width;
-  Score(p, begin, end, s);
-  for (int64_t row = begin; row < end; ++row) {
-    const int64_t at = (row - begin) * end;
+  const Block block = BlockAt(begin, segment.rows, p.window);
+  const int64_t e = p.head_width;
+  Score(p, block, s);
+  for (int64_t row = begin; row < block.end; ++row) {
+    const Visible visible = VisibleAt(block, row, p.window);
+    T* weights = s.weights.data() + visible.at;
+    std::fill(weights - visible.hidden, weights, T{});
     p.normalisers[head * p.rows + segment.begin + row] =
-        kernels.softmax({row + 1, end}, s.scores.data() + at, s.weights.data() + at);
+        kernels.softmax(visible.row, s.scores.data() + visible.at, weights);
   }
-  MultiplyRaw(Dense(Product::kAB, end - begin, e, end), ForProduct(s.weights.data()),
-              ForProduct(s.values.data()), s.sums.data());
-  for (int64_t row = begin; row < end; ++row) {
+  MultiplyRaw(Dense(Product::kAB, block.rows(), e, block.keys()), ForProduct(s.weights.data()),
+              ForProduct(s.values.data() + block.first * e), s.sums.data());
+  for (int64_t row = begin; row < block.end; ++row) {
     kernels.narrow(s.sums.data() + (row - begin) * e, nullptr, e, p.out + heads.OutAt(row, head));
   }
 }
 
 // Attention weights of a block again, into s.weights: same product, so the same scores.
 template <typename T>
-void WeightsAgain(const AttentionPointers<T>& p, Segment segment, int64_t head, int64_t begin,
+void WeightsAgain(const AttentionPointers<T>& p, Segment segment, int64_t head, const Block& block,
                   AttentionScratch<T>& s) {
   const RowKernels<T>& kernels = RowKernelsFor<T>();
-  const int64_t end = std::min(begin + kQueryBlockRows, segment.rows);
-  Score(p, begin, end, s);
-  for (int64_t row = begin; row < end; ++row) {
-    const int64_t at = (row - begin) * end;
-    kernels.softmax_again({row + 1, end}, s.scores.data() + at,
-                          p.normalisers[head * p.rows + segment.begin + row],
-                          s.weights.data() + at);
+  Score(p, block, s);
+  for (int64_t row = block.begin; row < block.end; ++row) {
+    const Visible visible = VisibleAt(block, row, p.window);
+    T* weights = s.weights.data() + visible.at;
+    std::fill(weights - visible.hidden, weights, T{});
+    kernels.softmax_again(visible.row, s.scores.data() + visible.at,
+                          p.normalisers[head * p.rows + segment.begin + row], weights);
   }
 }
 
@@ -123,27 +161,30 @@ void BackwardBlock(const AttentionPointers<T>& p, Segment segment, int64_t head,
   using Wide = typename WideOf<T>::type;
   const RowKernels<T>& kernels = RowKernelsFor<T>();
   const Heads<T> heads(p, segment);
-  const int64_t e = p.head_width, end = std::min(begin + kQueryBlockRows, segment.rows);
-  const int64_t block = end - begin;
+  const Block block = BlockAt(begin, segment.rows, p.window);
+  const int64_t e = p.head_width, rows = block.rows(), keys = block.keys();
+  const int64_t first_at = block.first * e;
   const T* grad_out = s.grad_rows.data() + begin * e;
-  WeightsAgain(p, segment, head, begin, s);
-  RawProduct add = Dense(Product::kAtB, end, e, block);
+  WeightsAgain(p, segment, head, block, s);
+  RawProduct add = Dense(Product::kAtB, keys, e, rows);
   add.accumulate = true;
-  MultiplyRaw(add, ForProduct(s.weights.data()), ForProduct(grad_out), s.grad_values.data());
-  MultiplyRaw(Dense(Product::kABt, block, end, e), ForProduct(grad_out),
-              ForProduct(s.values.data()), s.scores.data());
-  for (int64_t row = begin; row < end; ++row) {
-    const int64_t at = (row - begin) * end, out_at = heads.OutAt(row, head);
+  MultiplyRaw(add, ForProduct(s.weights.data()), ForProduct(grad_out),
+              s.grad_values.data() + first_at);
+  MultiplyRaw(Dense(Product::kABt, rows, keys, e), ForProduct(grad_out),
+              ForProduct(s.values.data() + first_at), s.scores.data());
+  for (int64_t row = begin; row < block.end; ++row) {
+    const Visible visible = VisibleAt(block, row, p.window);
+    const int64_t at = visible.at, out_at = heads.OutAt(row, head);
     Wide delta_and_scale[2] = {kernels.dot(p.grad_out + out_at, p.out + out_at, e),
                                static_cast<Wide>(ScaleOf(e))};
-    kernels.softmax_backward({row + 1, end}, s.weights.data() + at, s.scores.data() + at,
+    kernels.softmax_backward(visible.row, s.weights.data() + at, s.scores.data() + at,
                              delta_and_scale, s.weights.data() + at);
   }
-  MultiplyRaw(Dense(Product::kAB, block, e, end), ForProduct(s.weights.data()),
-              ForProduct(s.keys.data()), s.sums.data());
-  heads.Scatter(head, /*rotated=*/true, s.sums.data(), {begin, block});
+  MultiplyRaw(Dense(Product::kAB, rows, e, keys), ForProduct(s.weights.data()),
+              ForProduct(s.keys.data() + first_at), s.sums.data());
+  heads.Scatter(head, /*rotated=*/true, s.sums.data(), {begin, rows});
   MultiplyRaw(add, ForProduct(s.weights.data()), ForProduct(s.queries.data() + begin * e),
-              s.grad_keys.data());
+              s.grad_keys.data() + first_at);
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ inline constexpr int64_t kQueryBlockRows = 64;
 template <typename T>
 struct AttentionPointers {
   int64_t heads = 0, kv_heads = 0, head_width = 0;
+  int64_t window = 0;                  // rows that a query sees, its own included; 0: all before
   int64_t rows = 0;                    // N, with inert ones
   const T* qkv = nullptr;              // [N, (H + 2K) * E]
   const int64_t* positions = nullptr;  // [N]

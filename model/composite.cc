@@ -2,17 +2,27 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
+
 #include "model/gemm.h"
 
 namespace trainyard::model {
 
-RopeTables MakeRopeTables(int64_t limit, int64_t head_width, double theta, at::Device device) {
+RopeTables MakeRopeTables(int64_t limit, int64_t head_width, const Rope& rope, at::Device device) {
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
   const at::Tensor exponents =
       at::arange(0, head_width, 2, options) / static_cast<double>(head_width);
-  const at::Tensor frequencies = at::pow(theta, exponents).reciprocal();
-  const at::Tensor angles = at::outer(at::arange(limit, options), frequencies);
-  return {angles.cos(), angles.sin()};
+  const at::Tensor powers = at::pow(rope.theta, exponents);
+  const auto tables_of = [&](const at::Tensor& frequencies) -> RopeTables {
+    const at::Tensor angles = at::outer(at::arange(limit, options), frequencies);
+    return {angles.cos(), angles.sin()};
+  };
+  if (rope.scaling.type == RopeType::kDefault) return tables_of(powers.reciprocal());
+  const at::Tensor stretched = powers.cpu();
+  RopeFrequencies(rope, {stretched.mutable_data_ptr<float>(), static_cast<size_t>(head_width / 2)});
+  const RopeTables tables = tables_of(stretched.to(device));
+  const double factor = rope.scaling.attention_factor;
+  return {tables.cos_PE * factor, tables.sin_PE * factor};
 }
 
 namespace composite {
@@ -62,11 +72,17 @@ at::Tensor Attention(const at::Tensor& qkv, const AttentionLayout& layout) {
     const int64_t rows = layout.segment_offsets[s + 1] - begin;
     const at::Tensor segment = qkv.narrow(0, begin, rows).view({rows, h + 2 * k, e});
     const at::Tensor positions = layout.positions_N.narrow(0, begin, rows);
+    // A mask, where there is more to hide than what comes later.
+    const bool windowed = layout.window > 0 && layout.window < rows;
+    std::optional<at::Tensor> mask;
+    if (windowed) {
+      mask = at::ones({rows, rows}, qkv.options().dtype(at::kBool)).tril().triu(1 - layout.window);
+    }
     const auto heads_first = [](const at::Tensor& x) { return x.transpose(0, 1).unsqueeze(0); };
     const at::Tensor attended = at::scaled_dot_product_attention(
         heads_first(RotateRows(segment.narrow(1, 0, h), layout, positions)),
         heads_first(RotateRows(segment.narrow(1, h, k), layout, positions)),
-        heads_first(segment.narrow(1, h + k, k)), {}, 0.0, /*is_causal=*/true, std::nullopt,
+        heads_first(segment.narrow(1, h + k, k)), mask, 0.0, /*is_causal=*/!windowed, std::nullopt,
         /*enable_gqa=*/h != k);
     pieces.push_back(attended.squeeze(0).transpose(0, 1).reshape({rows, h * e}));
   }

@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/rope.h"
+
 namespace trainyard::model {
 
 // How rows of queries, keys and values are cut into heads and segments.
@@ -24,15 +26,16 @@ struct AttentionLayout {
   at::Tensor positions_N;                // int64
   at::Tensor cos_PE;                     // [P, E / 2] angles' cosines; undefined: no RoPE
   at::Tensor sin_PE;
+  int64_t window = 0;  // rows that a query sees, its own included; 0: all before it
 };
 
-// The tables of rotary embeddings for positions 0..limit-1 (RoFormer, arXiv:2104.09864; the halves
-// are rotated as in Hugging Face's Llama, and the angles computed in fp32 as there). fp32.
+// The tables of rotary embeddings for positions 0..limit-1 (model/rope.h; the halves are rotated as
+// in Hugging Face's Llama, and the angles computed in fp32 as there). fp32.
 struct RopeTables {
   at::Tensor cos_PE;
   at::Tensor sin_PE;
 };
-RopeTables MakeRopeTables(int64_t limit, int64_t head_width, double theta, at::Device device);
+RopeTables MakeRopeTables(int64_t limit, int64_t head_width, const Rope& rope, at::Device device);
 
 namespace composite {
 

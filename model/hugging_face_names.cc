@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 
@@ -41,7 +40,7 @@ void AddGpt2Layer(const Layer& layer, const std::string& name, Views* views) {
   views->Add(name + ".ln_2.weight", layer.mlp_norm_weight_D);
   views->Add(name + ".ln_2.bias", layer.mlp_norm_bias_D);
   views->AddTransposed(name + ".mlp.c_fc.weight", layer.up_weight);
-  views->Add(name + ".mlp.c_fc.bias", layer.up_bias_F);
+  views->Add(name + ".mlp.c_fc.bias", layer.up_bias);
   views->AddTransposed(name + ".mlp.c_proj.weight", layer.down_weight_DF);
   views->Add(name + ".mlp.c_proj.bias", layer.down_bias_D);
 }
@@ -61,10 +60,14 @@ void AddLlamaLayer(const ModelConfig& config, const Layer& layer, const std::str
   views->Add(attention + "q_norm.weight", layer.query_norm_weight_E);
   views->Add(attention + "k_norm.weight", layer.key_norm_weight_E);
   views->Add(attention + "o_proj.weight", layer.out_weight);
+  views->Add(attention + "o_proj.bias", layer.out_bias_D);
   views->Add(name + ".post_attention_layernorm.weight", layer.mlp_norm_weight_D);
   views->AddRows(name + ".mlp.gate_proj.weight", layer.up_weight, 0, f);
+  views->AddRows(name + ".mlp.gate_proj.bias", layer.up_bias, 0, f);
   views->AddRows(name + ".mlp.up_proj.weight", layer.up_weight, f, f);
+  views->AddRows(name + ".mlp.up_proj.bias", layer.up_bias, f, f);
   views->Add(name + ".mlp.down_proj.weight", layer.down_weight_DF);
+  views->Add(name + ".mlp.down_proj.bias", layer.down_bias_D);
 }
 
 }  // namespace
@@ -91,15 +94,6 @@ std::vector<NamedTensor> HuggingFaceViews(const Model& model) {
   views.AddHead("score.weight", model.score_weight_1D);
   views.AddHead("score.bias", model.score_bias_1);
   return views.Take();
-}
-
-bool MayBeIgnored(const ModelConfig& config, const std::string& name) {
-  if (absl::EndsWith(name, ".rotary_emb.inv_freq")) return true;
-  if (absl::EndsWith(name, "lm_head.weight")) {
-    return config.tied_head && config.head == Head::kLm;
-  }
-  return config.family == Family::kGpt2 &&
-         (absl::EndsWith(name, ".attn.bias") || absl::EndsWith(name, ".attn.masked_bias"));
 }
 
 }  // namespace trainyard::model

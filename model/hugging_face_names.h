@@ -18,10 +18,6 @@ std::string BasePrefix(const ModelConfig& config);
 // the parameter. Every parameter must be there (on any device, meta too).
 std::vector<NamedTensor> HuggingFaceViews(const Model& model);
 
-// Tensors that published files hold and that carry nothing: copies of the tied head, RoPE
-// frequencies, causal masks.
-bool MayBeIgnored(const ModelConfig& config, const std::string& name);
-
 }  // namespace trainyard::model
 
 #endif  // TRAINYARD_MODEL_HUGGING_FACE_NAMES_H_

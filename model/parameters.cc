@@ -49,12 +49,12 @@ void AddLayer(const ModelConfig& config, const std::string& name, Layer* layer,
     AddNorm(name + ".attention.key_norm", e, &layer->key_norm_weight_E, nullptr, slots);
   }
   AddLinear(name + ".attention.out", {{d, attended}, Initial::kResidualNormal}, &layer->out_weight,
-            bias(&layer->out_bias_D), slots);
+            gpt2 || config.out_bias ? &layer->out_bias_D : nullptr, slots);
   AddNorm(name + ".mlp_norm", d, &layer->mlp_norm_weight_D, bias(&layer->mlp_norm_bias_D), slots);
   AddLinear(name + (gpt2 ? ".mlp.up" : ".mlp.gate_up"), {{up, d}, Initial::kNormal},
-            &layer->up_weight, bias(&layer->up_bias_F), slots);
+            &layer->up_weight, gpt2 || config.mlp_bias ? &layer->up_bias : nullptr, slots);
   AddLinear(name + ".mlp.down", {{d, config.ffn_width}, Initial::kResidualNormal},
-            &layer->down_weight_DF, bias(&layer->down_bias_D), slots);
+            &layer->down_weight_DF, gpt2 || config.mlp_bias ? &layer->down_bias_D : nullptr, slots);
 }
 
 double DeviationOf(const ModelConfig& config, Initial initial, double standard_deviation) {

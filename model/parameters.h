@@ -32,13 +32,13 @@ struct Layer {
   at::Tensor query_norm_weight_E;    // config.qk_norm
   at::Tensor key_norm_weight_E;
   at::Tensor out_weight;  // [D, H * E]
-  at::Tensor out_bias_D;  // GPT-2
+  at::Tensor out_bias_D;  // GPT-2, or config.out_bias
   at::Tensor mlp_norm_weight_D;
   at::Tensor mlp_norm_bias_D;  // GPT-2
   at::Tensor up_weight;        // [F, D] (GPT-2) or gate and up [2F, D] (Llama)
-  at::Tensor up_bias_F;        // GPT-2
+  at::Tensor up_bias;          // as many as up_weight has rows: GPT-2, or config.mlp_bias
   at::Tensor down_weight_DF;
-  at::Tensor down_bias_D;  // GPT-2
+  at::Tensor down_bias_D;  // GPT-2, or config.mlp_bias
 };
 
 struct Model {

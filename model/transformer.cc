@@ -46,8 +46,9 @@ AttentionLayout LayoutOf(const Model& model, const PackedTokens& tokens) {
   layout.segment_offsets = tokens.segment_offsets;
   layout.positions_N = tokens.positions_N;
   if (config.family == Family::kLlama) {
-    RopeTables tables = MakeRopeTables(tokens.position_limit, config.head_width, config.rope_theta,
-                                       tokens.token_ids_N.device());
+    RopeTables tables =
+        MakeRopeTables(tokens.position_limit, config.head_width,
+                       {config.rope_theta, config.rope_scaling}, tokens.token_ids_N.device());
     layout.cos_PE = std::move(tables.cos_PE);
     layout.sin_PE = std::move(tables.sin_PE);
   }
@@ -75,7 +76,7 @@ at::Tensor AttentionBlock(const Layer& layer, const ModelConfig& config,
 }
 
 at::Tensor MlpBlock(const Layer& layer, const ModelConfig& config, const at::Tensor& x_ND) {
-  const at::Tensor up = Linear(x_ND, layer.up_weight, layer.up_bias_F);
+  const at::Tensor up = Linear(x_ND, layer.up_weight, layer.up_bias);
   const at::Tensor inner_NF = config.family == Family::kGpt2 ? GeluTanh(up) : SwiGlu(up);
   return Linear(inner_NF, layer.down_weight_DF, layer.down_bias_D);
 }
@@ -115,12 +116,14 @@ absl::StatusOr<PackedTokens> PackTokens(const ModelConfig& config, const TokenRo
 at::Tensor Forward(const Model& model, const PackedTokens& tokens) {
   TY_CHECK(tokens.token_ids_N.size(0) % kRowMultiple == 0);
   const ModelConfig& config = model.config;
-  const AttentionLayout layout = LayoutOf(model, tokens);
+  AttentionLayout layout = LayoutOf(model, tokens);
   at::Tensor x_ND = at::embedding(model.token_embedding_VD, tokens.token_ids_N);
   if (config.family == Family::kGpt2) {
     x_ND = x_ND + at::embedding(model.position_embedding_PD, tokens.positions_N);
   }
-  for (const Layer& layer : model.layers) {
+  for (size_t i = 0; i < model.layers.size(); ++i) {
+    const Layer& layer = model.layers[i];
+    layout.window = LayerWindow(config, static_cast<int64_t>(i));
     const at::Tensor attended =
         Norm(x_ND, layer.attention_norm_weight_D, layer.attention_norm_bias_D, config.norm_epsilon);
     x_ND = x_ND + AttentionBlock(layer, config, layout, attended);

@@ -16,16 +16,17 @@
 #include "base/atomic_file.h"
 #include "base/status.h"
 #include "checkpoint/store.h"
+#include "checkpoint/tensor_directory.h"
 #include "model/catch_torch.h"
 #include "model/hugging_face_names.h"
+#include "model/ignored_tensors.h"
 #include "model/numerics.h"
 
 namespace trainyard::model {
 namespace {
 
 using checkpoint::FileRecord;
-using checkpoint::SafetensorsFile;
-using checkpoint::TensorEntry;
+using checkpoint::TensorDirectory;
 
 constexpr char kConfigFile[] = "config.json";
 constexpr char kCardFile[] = "trainyard.json";
@@ -33,54 +34,13 @@ constexpr char kGenerationFile[] = "generation_config.json";
 constexpr char kSingleFile[] = "model.safetensors";
 constexpr char kIndexFile[] = "model.safetensors.index.json";
 
-// The open files of a directory, and where each tensor is.
-struct TensorFiles {
-  std::vector<std::unique_ptr<SafetensorsFile>> files;
-  std::map<std::string, std::pair<const SafetensorsFile*, const TensorEntry*>> tensors;
-};
-
-absl::StatusOr<std::set<std::string>> FileNames(const std::string& directory) {
-  const std::string index_path = absl::StrCat(directory, "/", kIndexFile);
-  std::error_code error;
-  if (!std::filesystem::exists(index_path, error)) return std::set<std::string>{kSingleFile};
-  TY_ASSIGN_OR_RETURN(const Json index, ReadJsonFile(index_path));
-  TY_ASSIGN_OR_RETURN(const Json* map, JsonReader(index, index_path).Object("weight_map"));
-  std::set<std::string> names;
-  for (const auto& [tensor, file] : map->items()) {
-    if (!file.is_string() || absl::StrContains(file.get<std::string>(), "/")) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(index_path, ": tensor \"", tensor, "\" is in no file of this directory"));
-    }
-    names.insert(file.get<std::string>());
-  }
-  return names;
-}
-
-absl::StatusOr<TensorFiles> OpenFiles(const std::string& directory) {
-  TY_ASSIGN_OR_RETURN(const std::set<std::string> names, FileNames(directory));
-  TensorFiles opened;
-  for (const std::string& name : names) {
-    const std::string path = absl::StrCat(directory, "/", name);
-    auto file = SafetensorsFile::Open(path);
-    if (absl::IsNotFound(file.status())) {
-      return absl::DataLossError(absl::StrCat(path, " is missing"));
-    }
-    if (!file.ok()) return file.status();
-    for (const TensorEntry& entry : (*file)->tensors()) {
-      opened.tensors[entry.name] = {file->get(), &entry};
-    }
-    opened.files.push_back(*std::move(file));
-  }
-  return opened;
-}
-
 bool IsFloating(checkpoint::DType dtype) {
   return at::isFloatingType(checkpoint::ToScalarType(dtype));
 }
 
 // Every complaint about the tensors of a directory, so that the reader sees them all at once.
 std::vector<std::string> FindProblems(const std::vector<NamedTensor>& wanted,
-                                      const TensorFiles& files, const ModelConfig& config) {
+                                      const TensorDirectory& files, const ModelConfig& config) {
   std::vector<std::string> problems;
   std::set<std::string> names;
   for (const NamedTensor& stored : wanted) {
@@ -88,13 +48,13 @@ std::vector<std::string> FindProblems(const std::vector<NamedTensor>& wanted,
     const auto it = files.tensors.find(stored.name);
     if (it == files.tensors.end()) {
       problems.push_back(absl::StrCat("\"", stored.name, "\" is missing"));
-    } else if (stored.tensor.sizes() != at::IntArrayRef(it->second.second->shape)) {
+    } else if (stored.tensor.sizes() != at::IntArrayRef(it->second.entry->shape)) {
       problems.push_back(absl::StrCat(
-          "\"", stored.name, "\" has shape [", absl::StrJoin(it->second.second->shape, ","),
+          "\"", stored.name, "\" has shape [", absl::StrJoin(it->second.entry->shape, ","),
           "], config.json asks for [", absl::StrJoin(stored.tensor.sizes(), ","), "]"));
-    } else if (!IsFloating(it->second.second->dtype)) {
+    } else if (!IsFloating(it->second.entry->dtype)) {
       problems.push_back(absl::StrCat("\"", stored.name, "\" has type ",
-                                      checkpoint::DTypeName(it->second.second->dtype)));
+                                      checkpoint::DTypeName(it->second.entry->dtype)));
     }
   }
   for (const auto& [name, where] : files.tensors) {
@@ -105,8 +65,14 @@ std::vector<std::string> FindProblems(const std::vector<NamedTensor>& wanted,
   return problems;
 }
 
-at::ScalarType TypeOf(const TensorFiles& files, const std::vector<NamedTensor>& wanted) {
-  return checkpoint::ToScalarType(files.tensors.at(wanted.front().name).second->dtype);
+// The widest type of the tensors that are read; half precision is computed in fp32.
+at::ScalarType TypeOf(const TensorDirectory& files, const std::vector<NamedTensor>& wanted) {
+  at::ScalarType widest = checkpoint::ToScalarType(files.tensors.at(wanted[0].name).entry->dtype);
+  for (const NamedTensor& stored : wanted) {
+    const auto& entry = *files.tensors.at(stored.name).entry;
+    widest = at::promote_types(widest, checkpoint::ToScalarType(entry.dtype));
+  }
+  return widest == at::kHalf ? at::kFloat : widest;
 }
 
 void Allocate(Model* model, at::Device device, at::ScalarType dtype) {
@@ -116,7 +82,7 @@ void Allocate(Model* model, at::Device device, at::ScalarType dtype) {
 }
 
 // A base model saved alone lacks the prefix of its names ("h.0..." for "transformer.h.0...").
-void AddBasePrefix(const ModelConfig& config, TensorFiles* files) {
+void AddBasePrefix(const ModelConfig& config, TensorDirectory* files) {
   const std::string prefix = BasePrefix(config);
   for (const auto& [name, where] : files->tensors) {
     if (absl::StartsWith(name, prefix)) return;
@@ -155,7 +121,8 @@ std::map<std::string, std::string> CardMetadata(const ModelCard& card) {
 Json GenerationJson(const ModelConfig& config) {
   Json json = {{"_from_model_config", true}};
   if (config.bos_token_id >= 0) json["bos_token_id"] = config.bos_token_id;
-  if (config.eos_token_id >= 0) json["eos_token_id"] = config.eos_token_id;
+  const std::vector<int64_t> ends = EndTokenIds(config);
+  if (!ends.empty()) json["eos_token_id"] = ends.size() > 1 ? Json(ends) : Json(ends[0]);
   if (config.pad_token_id >= 0) json["pad_token_id"] = config.pad_token_id;
   return json;
 }
@@ -220,7 +187,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& directory, const LoadOp
   LoadedModel loaded;
   loaded.ignored = std::move(parsed.ignored);
   TY_ASSIGN_OR_RETURN(loaded.card, ReadModelCard(directory));
-  TY_ASSIGN_OR_RETURN(TensorFiles files, OpenFiles(directory));
+  TY_ASSIGN_OR_RETURN(TensorDirectory files, checkpoint::OpenTensorDirectory(directory));
   AddBasePrefix(parsed.config, &files);
   TY_RETURN_IF_ERROR(CatchTorch(absl::StrCat("load ", directory), [&]() -> absl::Status {
     const at::NoGradGuard no_grad;

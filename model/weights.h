@@ -33,7 +33,7 @@ struct ModelCard {
 };
 
 struct LoadOptions {
-  std::optional<at::ScalarType> dtype;  // none: as in the file
+  std::optional<at::ScalarType> dtype;  // none: the widest of the files; fp32 for half precision
   at::Device device = at::kCPU;
   std::optional<Head> head;  // refuse a model with another head
 };
@@ -45,8 +45,8 @@ struct LoadedModel {
 };
 
 // Reads a directory. InvalidArgument names the file and the tensor for a missing, extra, mis-shaped
-// or integer-typed one; DataLoss when a shard listed in the index is not there. Parameters do not
-// require gradients.
+// or integer-typed one; for the files see checkpoint/tensor_directory.h. Parameters do not require
+// gradients.
 absl::StatusOr<LoadedModel> LoadModel(const std::string& directory, const LoadOptions& options);
 
 // Only the card: a default one when there is no trainyard.json.

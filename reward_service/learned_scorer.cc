@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/checksum.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "model/catch_torch.h"
 #include "model/transformer.h"
@@ -125,6 +126,7 @@ absl::StatusOr<LearnedScorer> MakeLearnedScorer(const LearnedScorerOptions& opti
   load.dtype = at::kFloat;
   load.head = model::Head::kScalar;
   TY_ASSIGN_OR_RETURN(model::LoadedModel loaded, model::LoadModel(options.directory, load));
+  for (const std::string& line : loaded.ignored) Log().info("{}: {}", options.directory, line);
   LearnedScorer learned;
   LearnedScorerCard& card = learned.card;
   card.tokenizer_sha256 = loaded.card.tokenizer_sha256;

@@ -21,15 +21,6 @@ bool Contains(absl::Span<const int32_t> ids, int32_t id) {
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
-bool SameShape(const model::ModelConfig& a, const model::ModelConfig& b) {
-  return a.family == b.family && a.vocab_size == b.vocab_size && a.width == b.width &&
-         a.ffn_width == b.ffn_width && a.layers == b.layers && a.heads == b.heads &&
-         a.kv_heads == b.kv_heads && a.head_width == b.head_width &&
-         a.max_positions == b.max_positions && a.rope_theta == b.rope_theta &&
-         a.norm_epsilon == b.norm_epsilon && a.tied_head == b.tied_head &&
-         a.qkv_bias == b.qkv_bias && a.qk_norm == b.qk_norm;
-}
-
 int BlockCount(const model::ModelConfig& config, const EngineOptions& options) {
   const int64_t fitting =
       options.cache_bytes / (BlockFloats(config) * static_cast<int64_t>(sizeof(float)));
@@ -190,7 +181,8 @@ int Engine::AbortAll(const absl::Status& why) {
 }
 
 absl::Status Engine::Swap(std::shared_ptr<const PackedModel> model) {
-  if (!SameShape(model->config, model_->config) || model->products != model_->products) {
+  if (!model::SameComputation(model->config, model_->config) ||
+      model->products != model_->products) {
     return absl::InvalidArgumentError(
         "the new weights have another model configuration or compute type");
   }

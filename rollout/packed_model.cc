@@ -1,15 +1,15 @@
 #include "rollout/packed_model.h"
 
 #include <cstring>
+#include <set>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/types/span.h"
-#include "base/atomic_file.h"
-#include "base/json.h"
 #include "base/status.h"
+#include "checkpoint/tensor_directory.h"
+#include "model/ignored_tensors.h"
 
 namespace trainyard::rollout {
 namespace {
@@ -18,24 +18,26 @@ using checkpoint::DType;
 
 class DirectorySource : public TensorSource {
  public:
-  absl::Status AddFile(const std::string& path) {
-    TY_ASSIGN_OR_RETURN(auto file, checkpoint::SafetensorsFile::Open(path));
-    for (const checkpoint::TensorEntry& entry : file->tensors()) {
-      tensors_[entry.name] = {entry.dtype, entry.shape, file->Bytes(entry)};
-    }
-    files_.push_back(std::move(file));
-    return absl::OkStatus();
-  }
+  explicit DirectorySource(checkpoint::TensorDirectory directory)
+      : directory_(std::move(directory)) {}
 
   absl::StatusOr<TensorView> Find(const std::string& name) const override {
-    const auto found = tensors_.find(name);
-    if (found == tensors_.end()) return absl::NotFoundError(absl::StrCat("no tensor ", name));
-    return found->second;
+    const auto found = directory_.tensors.find(name);
+    if (found == directory_.tensors.end()) {
+      return absl::NotFoundError(absl::StrCat("no tensor ", name));
+    }
+    const checkpoint::StoredTensor& stored = found->second;
+    return TensorView{stored.entry->dtype, stored.entry->shape, stored.bytes()};
+  }
+
+  std::vector<std::string> Names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, stored] : directory_.tensors) names.push_back(name);
+    return names;
   }
 
  private:
-  std::vector<std::unique_ptr<checkpoint::SafetensorsFile>> files_;
-  absl::flat_hash_map<std::string, TensorView> tensors_;
+  const checkpoint::TensorDirectory directory_;
 };
 
 void WidenAll(absl::string_view bytes, float* out) {
@@ -68,6 +70,17 @@ class Reader {
          kernels::WeightType products)
       : source_(source), prefixes_(std::move(prefixes)), products_(products) {}
 
+  // InvalidArgument names the tensors that nobody read and that carry something.
+  absl::Status CheckAllRead(const model::ModelConfig& config) const {
+    std::vector<std::string> left;
+    for (const std::string& name : source_.Names()) {
+      if (read_.count(name) == 0 && !model::MayBeIgnored(config, name)) left.push_back(name);
+    }
+    if (left.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the weights hold what belongs to no part of this model: ", absl::StrJoin(left, ", ")));
+  }
+
   // What the weights of products are packed as.
   kernels::WeightType products() const { return products_; }
 
@@ -96,10 +109,12 @@ class Reader {
   }
 
  private:
-  absl::StatusOr<TensorView> FindAny(const std::string& name) const {
+  absl::StatusOr<TensorView> FindAny(const std::string& name) {
     for (const std::string& prefix : prefixes_) {
       auto view = source_.Find(prefix + name);
-      if (!absl::IsNotFound(view.status())) return view;
+      if (absl::IsNotFound(view.status())) continue;
+      read_.insert(prefix + name);
+      return view;
     }
     return absl::InvalidArgumentError(
         absl::StrCat("tensor ", prefixes_[0], name, " is missing from the weights"));
@@ -145,6 +160,7 @@ class Reader {
   const std::vector<std::string> prefixes_;
   const kernels::WeightType products_;
   std::vector<float> widened_;
+  std::set<std::string> read_;
 };
 
 // Where a part of a fused product comes from.
@@ -180,42 +196,47 @@ absl::Status PackParts(Reader& reader, Layout layout, int64_t inner, absl::Span<
   return absl::OkStatus();
 }
 
+// Parts side by side, and their biases where the config has them.
+absl::Status PackLlamaLinear(Reader& reader, int64_t inner, absl::Span<const Part> parts, bool bias,
+                             PackedLinear* linear) {
+  std::vector<Part> weights;
+  for (const Part& part : parts) weights.push_back({part.name + ".weight", part.columns});
+  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn, inner, weights, linear));
+  linear->bias.clear();
+  if (!bias) return absl::OkStatus();
+  for (const Part& part : parts) {
+    TY_ASSIGN_OR_RETURN(const float* from, reader.Read(part.name + ".bias", {part.columns}));
+    linear->bias.insert(linear->bias.end(), from, from + part.columns);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status PackLlamaLayer(const model::ModelConfig& c, const std::string& prefix, Reader& reader,
                             PackedLayer* layer) {
-  const std::string attention = prefix + "self_attn.";
+  const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
   const int64_t queries = c.heads * c.head_width, keys = c.kv_heads * c.head_width;
   TY_RETURN_IF_ERROR(reader.ReadVector(prefix + "input_layernorm.weight", c.width,
                                        &layer->attention_norm.weight));
-  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn, c.width,
-                               {{attention + "q_proj.weight", queries},
-                                {attention + "k_proj.weight", keys},
-                                {attention + "v_proj.weight", keys}},
-                               &layer->qkv));
-  layer->qkv.bias.clear();
-  if (c.qkv_bias) {
-    for (const Part& part : {Part{"q_proj.bias", queries}, {"k_proj.bias", keys},
-                             {"v_proj.bias", keys}}) {
-      std::vector<float> bias;
-      TY_RETURN_IF_ERROR(reader.ReadVector(attention + part.name, part.columns, &bias));
-      layer->qkv.bias.insert(layer->qkv.bias.end(), bias.begin(), bias.end());
-    }
-  }
+  TY_RETURN_IF_ERROR(PackLlamaLinear(reader, c.width,
+                                     {{attention + "q_proj", queries},
+                                      {attention + "k_proj", keys},
+                                      {attention + "v_proj", keys}},
+                                     c.qkv_bias, &layer->qkv));
   if (c.qk_norm) {
     TY_RETURN_IF_ERROR(
         reader.ReadVector(attention + "q_norm.weight", c.head_width, &layer->query_norm));
     TY_RETURN_IF_ERROR(
         reader.ReadVector(attention + "k_norm.weight", c.head_width, &layer->key_norm));
   }
-  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn, queries,
-                               {{attention + "o_proj.weight", c.width}}, &layer->out));
+  TY_RETURN_IF_ERROR(PackLlamaLinear(reader, queries, {{attention + "o_proj", c.width}}, c.out_bias,
+                                     &layer->out));
   TY_RETURN_IF_ERROR(reader.ReadVector(prefix + "post_attention_layernorm.weight", c.width,
                                        &layer->mlp_norm.weight));
-  TY_RETURN_IF_ERROR(PackParts(reader, Layout::kOutIn, c.width,
-                               {{prefix + "mlp.gate_proj.weight", c.ffn_width},
-                                {prefix + "mlp.up_proj.weight", c.ffn_width}},
-                               &layer->up));
-  return PackParts(reader, Layout::kOutIn, c.ffn_width,
-                   {{prefix + "mlp.down_proj.weight", c.width}}, &layer->down);
+  TY_RETURN_IF_ERROR(PackLlamaLinear(
+      reader, c.width, {{mlp + "gate_proj", c.ffn_width}, {mlp + "up_proj", c.ffn_width}},
+      c.mlp_bias, &layer->up));
+  return PackLlamaLinear(reader, c.ffn_width, {{mlp + "down_proj", c.width}}, c.mlp_bias,
+                         &layer->down);
 }
 
 absl::Status PackGpt2Linear(Reader& reader, const std::string& name, int64_t inner,
@@ -263,29 +284,9 @@ absl::Status PackEnds(Reader& reader, bool gpt2, PackedModel* packed) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TensorSource>> OpenModelDirectory(const std::string& directory) {
-  auto source = std::make_unique<DirectorySource>();
-  const absl::Status single = source->AddFile(directory + "/model.safetensors");
-  if (single.ok()) return source;
-  if (!absl::IsNotFound(single)) return single;
-  const std::string index_path = directory + "/model.safetensors.index.json";
-  auto index = ReadJsonFile(index_path);
-  if (!index.ok()) {
-    return Annotate(single, absl::StrCat(directory, " holds neither model.safetensors nor its "
-                                                    "index"));
-  }
-  TY_ASSIGN_OR_RETURN(const Json* map, JsonReader(*index, index_path).Object("weight_map"));
-  std::vector<std::string> added;
-  for (const auto& [tensor, file] : map->items()) {
-    if (!file.is_string() || file.get<std::string>().find('/') != std::string::npos) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(index_path, ": weight_map of ", tensor, " is not a file beside it"));
-    }
-    const std::string name = file.get<std::string>();
-    if (std::find(added.begin(), added.end(), name) != added.end()) continue;
-    TY_RETURN_IF_ERROR(source->AddFile(absl::StrCat(directory, "/", name)));
-    added.push_back(name);
-  }
-  return source;
+  TY_ASSIGN_OR_RETURN(checkpoint::TensorDirectory opened,
+                      checkpoint::OpenTensorDirectory(directory));
+  return std::make_unique<DirectorySource>(std::move(opened));
 }
 
 absl::StatusOr<std::shared_ptr<PackedModel>> PackModel(const model::ModelConfig& config,
@@ -311,6 +312,7 @@ absl::StatusOr<std::shared_ptr<PackedModel>> PackModel(const model::ModelConfig&
                             : PackLlamaLayer(config, prefix, reader, &packed->layers[i]));
   }
   TY_RETURN_IF_ERROR(PackEnds(reader, gpt2, packed.get()));
+  TY_RETURN_IF_ERROR(reader.CheckAllRead(config));
   return packed;
 }
 

@@ -29,6 +29,8 @@ class TensorSource {
   virtual ~TensorSource() = default;
   // NotFound when there is no tensor of this name.
   virtual absl::StatusOr<TensorView> Find(const std::string& name) const = 0;
+  // Of every tensor there is.
+  virtual std::vector<std::string> Names() const = 0;
 };
 
 // The tensors of a directory's model.safetensors, or of the shards its index lists.
@@ -77,8 +79,8 @@ struct PackOptions {
 };
 
 // Reads and packs every tensor that `config` has (BF16 and F16 sources are widened).
-// InvalidArgument names a tensor that is missing, has another shape or an integer type; a
-// scalar head is refused.
+// InvalidArgument names a tensor that is missing, has another shape or an integer type, or belongs
+// to no part of the model; a scalar head is refused.
 absl::StatusOr<std::shared_ptr<PackedModel>> PackModel(const model::ModelConfig& config,
                                                        const TensorSource& source,
                                                        PackOptions options = {});

@@ -55,9 +55,8 @@ absl::StatusOr<std::vector<int32_t>> ReadEndIds(const std::string& directory,
   } else if (!json.ok() && !absl::IsNotFound(json.status())) {
     return json.status();
   }
-  if (ids.empty() && config.eos_token_id >= 0) {
-    ids.push_back(static_cast<int32_t>(config.eos_token_id));
-  }
+  if (!ids.empty()) return ids;
+  for (const int64_t id : model::EndTokenIds(config)) ids.push_back(static_cast<int32_t>(id));
   return ids;
 }
 

@@ -43,19 +43,27 @@ Runner::Runner(const model::ModelConfig& config, int blocks, const KernelChoice&
   for (std::vector<float>& scores : scores_) {
     scores.resize(RoundUp(config.max_positions, kBlockTokens));
   }
-  if (config.family != model::Family::kLlama) return;
-  // In fp32 up to the angle, as transformers computes it; RoFormer, arXiv:2104.09864.
-  const int64_t half = config.head_width / 2;
-  cos_PE_.resize(config.max_positions * half);
+  if (config.family == model::Family::kLlama) MakeRopeTables();
+}
+
+// In fp32 up to the angle, as transformers computes it.
+void Runner::MakeRopeTables() {
+  const int64_t half = config_.head_width / 2;
+  const model::Rope rope = {config_.rope_theta, config_.rope_scaling};
+  std::vector<float> frequencies(half);
+  for (int64_t i = 0; i < half; ++i) {
+    const float exponent = static_cast<float>(2 * i) / static_cast<float>(config_.head_width);
+    frequencies[i] = std::pow(static_cast<float>(rope.theta), exponent);
+  }
+  model::RopeFrequencies(rope, absl::MakeSpan(frequencies));
+  const float factor = static_cast<float>(rope.scaling.attention_factor);
+  cos_PE_.resize(config_.max_positions * half);
   sin_PE_.resize(cos_PE_.size());
   for (int64_t i = 0; i < half; ++i) {
-    const float exponent = static_cast<float>(2 * i) / static_cast<float>(config.head_width);
-    const float frequency =
-        1.0f / std::pow(static_cast<float>(config.rope_theta), exponent);
-    for (int64_t position = 0; position < config.max_positions; ++position) {
-      const float angle = static_cast<float>(position) * frequency;
-      cos_PE_[position * half + i] = static_cast<float>(std::cos(double{angle}));
-      sin_PE_[position * half + i] = static_cast<float>(std::sin(double{angle}));
+    for (int64_t position = 0; position < config_.max_positions; ++position) {
+      const float angle = static_cast<float>(position) * frequencies[i];
+      cos_PE_[position * half + i] = static_cast<float>(std::cos(double{angle})) * factor;
+      sin_PE_[position * half + i] = static_cast<float>(std::sin(double{angle})) * factor;
     }
   }
 }
@@ -173,6 +181,8 @@ void Runner::Attend(int64_t layer, const RunRows& rows) {
   const int64_t width = config_.head_width, heads = config_.heads;
   const int64_t row_floats = (heads + 2 * config_.kv_heads) * width;
   const float scale = 1.0f / std::sqrt(static_cast<float>(width));
+  const int window = static_cast<int>(
+      std::min(model::LayerWindow(config_, layer), config_.max_positions));
   const int count = static_cast<int>(rows.token_ids_R.size());
   pool_.ForEach(count * static_cast<int>(heads), [&](int item, int thread) {
     const int row = item / static_cast<int>(heads);
@@ -186,6 +196,7 @@ void Runner::Attend(int64_t layer, const RunRows& rows) {
     args.block_stride = block_floats_;
     args.blocks = rows.block_tables[rows.sequences_R[row]]->data();
     args.tokens = rows.positions_R[row] + 1;
+    args.first = window == 0 ? 0 : std::max(args.tokens - window, 0);
     args.head_dim = static_cast<int>(width);
     args.value_stride = static_cast<int>(value_stride_);
     args.scale = scale;

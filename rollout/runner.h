@@ -68,6 +68,7 @@ class Runner {
     float* values = nullptr;  // [16][value_stride_] of block 0
   };
 
+  void MakeRopeTables();
   HeadCache CacheOf(int64_t layer, int64_t kv_head) const;
   void Embed(const PackedModel& model, const RunRows& rows);
   void Normalise(const PackedNorm& norm, const float* x_RD, float* out_RD, int rows);

@@ -27,6 +27,12 @@ class ViewSource : public TensorSource {
     return found->second;
   }
 
+  std::vector<std::string> Names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, view] : views_) names.push_back(name);
+    return names;
+  }
+
  private:
   std::map<std::string, TensorView> views_;
 };
@@ -146,11 +152,7 @@ absl::Status WeightsInbox::CheckManifest(const WeightsManifest& manifest) const 
   }
   TY_ASSIGN_OR_RETURN(const Json json, ParseJson(manifest.config_json, name + " config"));
   TY_ASSIGN_OR_RETURN(const model::ParsedConfig parsed, model::ParseConfig(json, name + " config"));
-  // What can differ without a tensor of another shape.
-  const model::ModelConfig& theirs = parsed.config;
-  if (theirs.family != config_.family || theirs.heads != config_.heads ||
-      theirs.rope_theta != config_.rope_theta || theirs.norm_epsilon != config_.norm_epsilon ||
-      theirs.tied_head != config_.tied_head || theirs.layers != config_.layers) {
+  if (!model::SameComputation(parsed.config, config_)) {
     return absl::FailedPreconditionError(
         absl::StrCat(name, " has another model configuration than the one served"));
   }

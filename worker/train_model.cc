@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "base/status.h"
 #include "model/catch_torch.h"
 
@@ -35,6 +36,7 @@ absl::StatusOr<model::Model> ExactModel(const TrainJob& job, const TokenizerFile
   load.device = device;
   if (job.kind != TrainKind::kRewardModel) load.head = model::Head::kLm;
   TY_ASSIGN_OR_RETURN(model::LoadedModel loaded, model::LoadModel(job.init_from, load));
+  for (const std::string& ignored : loaded.ignored) Log().info("{}: {}", job.init_from, ignored);
   const std::string& bound_to = loaded.card.tokenizer_sha256;
   if (!bound_to.empty() && bound_to != tokenizer.sha256) {
     return absl::FailedPreconditionError(

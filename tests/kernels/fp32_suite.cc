@@ -58,27 +58,40 @@ Cache FillCache(const std::vector<int32_t>& table, const KeysAndValues& given) {
   return cache;
 }
 
-TEST_P(Fp32KernelsTest, AttentionIsSoftmaxOfScoresTimesValues) {
-  for (int head_dim : {8, 16, 40, 64, 128}) {
-    for (int tokens : {1, 15, 16, 17, 50}) {
-      const auto q = TestNumbers(4, head_dim), k = TestNumbers(5, tokens * head_dim);
-      const auto v = TestNumbers(6, tokens * head_dim);
-      const std::vector<int32_t> blocks = {3, 0, 5, 1};
-      const Cache cache = FillCache(blocks, {tokens, head_dim, k, v});
-      std::vector<float> out(head_dim), scores(64);
-      table_->attend({q.data(), out.data(), cache.memory.data(),
-                      cache.memory.data() + 16 * head_dim, cache.block_stride, blocks.data(),
-                      tokens, head_dim, cache.value_stride, 0.3f, scores.data()});
-      std::vector<double> want(head_dim);
-      double sum = 0;
-      for (int t = 0; t < tokens; ++t) {
-        double score = 0;
-        for (int d = 0; d < head_dim; ++d) score += double{q[d]} * k[t * head_dim + d];
-        const double weight = std::exp(score * 0.3);
-        sum += weight;
-        for (int d = 0; d < head_dim; ++d) want[d] += weight * v[t * head_dim + d];
+// Attention of one query over the tokens from `first` on, in double.
+std::vector<double> ExpectedAttention(const std::vector<float>& query, const KeysAndValues& given,
+                                      int first) {
+  const int head_dim = given.head_dim;
+  std::vector<double> out(head_dim);
+  double sum = 0;
+  for (int t = first; t < given.tokens; ++t) {
+    double score = 0;
+    for (int d = 0; d < head_dim; ++d) score += double{query[d]} * given.keys_TD[t * head_dim + d];
+    const double weight = std::exp(score * 0.3);
+    sum += weight;
+    for (int d = 0; d < head_dim; ++d) out[d] += weight * given.values_TD[t * head_dim + d];
+  }
+  for (double& value : out) value /= sum;
+  return out;
+}
+
+TEST_P(Fp32KernelsTest, AttentionIsSoftmaxOfScoresTimesValuesFromTheFirstTokenOfTheWindow) {
+  const std::vector<int32_t> blocks = {3, 0, 5, 1, 6, 2};
+  for (int head_dim : {8, 11, 16, 40, 64, 128}) {
+    for (int tokens : {1, 15, 16, 17, 50, 96}) {
+      const auto query = TestNumbers(4, head_dim);
+      const KeysAndValues given = {tokens, head_dim, TestNumbers(5, tokens * head_dim),
+                                   TestNumbers(6, tokens * head_dim)};
+      const Cache cache = FillCache(blocks, given);
+      for (int first : {0, 1, 15, 16, 33, tokens - 1}) {
+        if (first >= tokens) continue;
+        std::vector<float> out(head_dim), scores(96);
+        table_->attend({query.data(), out.data(), cache.memory.data(),
+                        cache.memory.data() + 16 * head_dim, cache.block_stride, blocks.data(),
+                        first, tokens, head_dim, cache.value_stride, 0.3f, scores.data()});
+        const std::vector<double> want = ExpectedAttention(query, given, first);
+        for (int d = 0; d < head_dim; ++d) ASSERT_NEAR(out[d], want[d], 2e-6) << tokens;
       }
-      for (int d = 0; d < head_dim; ++d) ASSERT_NEAR(out[d], want[d] / sum, 2e-6);
     }
   }
 }

@@ -11,7 +11,7 @@ namespace trainyard::model {
 namespace {
 
 TEST(CompositeTest, RopeTablesHoldTheAnglesOfEachPosition) {
-  const RopeTables tables = MakeRopeTables(5, 4, 100.0, at::kCPU);
+  const RopeTables tables = MakeRopeTables(5, 4, {100.0, {}}, at::kCPU);
   EXPECT_NEAR(tables.cos_PE[3][1].item<double>(), std::cos(3 * 0.1), 1e-6);
   EXPECT_NEAR(tables.sin_PE[4][0].item<double>(), std::sin(4.0), 1e-6);
 }
@@ -31,7 +31,7 @@ TEST(CompositeTest, NormsByHand) {
 TEST(CompositeTest, RotationKeepsLengthsAndDependsOnDistanceAlone) {
   SetComputeThreads(1);
   at::manual_seed(1);
-  const RopeTables tables = MakeRopeTables(40, 8, 10000.0, at::kCPU);
+  const RopeTables tables = MakeRopeTables(40, 8, {}, at::kCPU);
   const at::Tensor rows = at::randn({6, 24}, at::kDouble);
   AttentionLayout layout{1, 1, 8, {0, 6}, at::arange(6), tables.cos_PE, tables.sin_PE};
   const at::Tensor near = composite::Attention(rows, layout);

@@ -40,16 +40,17 @@ TEST(HuggingFaceNamesTest, EveryNumberHasOneName) {
   }
 }
 
-TEST(HuggingFaceNamesTest, OnlyEmptyBaggageMayBeIgnored) {
-  ModelConfig config = TinyConfig(Family::kGpt2);
-  EXPECT_TRUE(MayBeIgnored(config, "transformer.h.0.attn.bias"));
-  EXPECT_TRUE(MayBeIgnored(config, "lm_head.weight"));
-  EXPECT_FALSE(MayBeIgnored(config, "transformer.h.0.attn.c_attn.bias"));
-  config.tied_head = false;
-  EXPECT_FALSE(MayBeIgnored(config, "lm_head.weight"));
-  config = TinyConfig(Family::kLlama);
-  EXPECT_TRUE(MayBeIgnored(config, "model.layers.0.self_attn.rotary_emb.inv_freq"));
-  EXPECT_FALSE(MayBeIgnored(config, "model.layers.0.self_attn.q_proj.bias"));
+TEST(HuggingFaceNamesTest, EveryBiasOfALlamaHasItsOwnName) {
+  ModelConfig config = TinyConfig(Family::kLlama);
+  config.qkv_bias = config.out_bias = config.mlp_bias = true;
+  const Model model = InitModel(config, {}).value();
+  int64_t count = 0;
+  for (const NamedTensor& view : HuggingFaceViews(model)) count += view.tensor.numel();
+  EXPECT_EQ(count, ParameterCount(config));
+  const at::Tensor up = Find(HuggingFaceViews(model), "model.layers.0.mlp.up_proj.bias");
+  up.fill_(2.0);
+  EXPECT_EQ(model.layers[0].up_bias.narrow(0, 0, 48).max().item<float>(), 0.0f);
+  EXPECT_EQ(model.layers[0].up_bias.narrow(0, 48, 48).min().item<float>(), 2.0f);
 }
 
 }  // namespace

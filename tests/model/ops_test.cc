@@ -89,12 +89,19 @@ TEST_P(OpsTest, AttentionOverSegments) {
   Compare(
       {Leaf({96, 64})}, [&](const Leaves& t) { return Attention(t[0], layout); },
       [&](const Leaves& t) { return composite::Attention(t[0], layout); });
-  const RopeTables tables = MakeRopeTables(70, 8, 10000.0, at::kCPU);
+  const RopeTables tables = MakeRopeTables(70, 8, {}, at::kCPU);
   layout.cos_PE = tables.cos_PE;
   layout.sin_PE = tables.sin_PE;
   Compare(
       {Leaf({96, 64})}, [&](const Leaves& t) { return Attention(t[0], layout); },
       [&](const Leaves& t) { return composite::Attention(t[0], layout); });
+  for (const int64_t window : {1, 3, 64, 65, 69, 70, 200}) {
+    SCOPED_TRACE(window);
+    layout.window = window;
+    Compare(
+        {Leaf({96, 64})}, [&](const Leaves& t) { return Attention(t[0], layout); },
+        [&](const Leaves& t) { return composite::Attention(t[0], layout); });
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, OpsTest, ::testing::Values(at::kDouble, at::kFloat, at::kBFloat16));

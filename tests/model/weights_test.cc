@@ -82,6 +82,25 @@ TEST_F(WeightsTest, LoadsInAnotherType) {
       at::equal(loaded->model.token_embedding_VD, model.token_embedding_VD.to(at::kDouble)));
 }
 
+TEST_F(WeightsTest, HalfPrecisionIsWidenedAndSoAreFilesOfTwoTypes) {
+  const Model model = TinyModel(Family::kLlama, at::kFloat);
+  for (const auto narrow : {at::kHalf, at::kBFloat16}) {
+    SetUp();
+    Save(model);
+    Rewrite([narrow](std::vector<NamedTensor>* tensors) {
+      for (NamedTensor& named : *tensors) {
+        const bool norm = named.name == "model.norm.weight";
+        if (!norm || narrow == at::kHalf) named.tensor = named.tensor.to(narrow);
+      }
+    });
+    const auto loaded = LoadModel(directory_, {});
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    EXPECT_EQ(loaded->model.token_embedding_VD.scalar_type(), at::kFloat);
+    EXPECT_TRUE(at::equal(loaded->model.token_embedding_VD,
+                          model.token_embedding_VD.to(narrow).to(at::kFloat)));
+  }
+}
+
 TEST_F(WeightsTest, TheCardOfARewardModelComesBackExactly) {
   SaveOptions options;
   options.card.tokenizer_sha256 = std::string(64, 'a');

@@ -47,6 +47,11 @@ class NarrowWeights : public TensorSource {
     if (bytes_.count(name) == 0) return absl::NotFoundError(name);
     return TensorView{checkpoint::DType::kBF16, shapes_.at(name), bytes_.at(name)};
   }
+  std::vector<std::string> Names() const override {
+    std::vector<std::string> names;
+    for (const auto& [name, bytes] : bytes_) names.push_back(name);
+    return names;
+  }
 
  private:
   std::map<std::string, std::string> bytes_;
@@ -84,6 +89,11 @@ TEST(PackedModel, WhatDoesNotFitIsNamed) {
               HasSubstr("model.norm.weight has shape [47], the config needs [48]"));
   EXPECT_THAT(message([](auto& t) { t["model.norm.weight"].values.pop_back(); }),
               HasSubstr("188 bytes"));
+  EXPECT_THAT(message([](auto& t) {
+                t["model.layers.0.self_attn.q_proj.bias"] = t["model.norm.weight"];
+                t["model.layers.0.self_attn.rotary_emb.inv_freq"] = t["model.norm.weight"];
+              }),
+              HasSubstr("no part of this model: model.layers.0.self_attn.q_proj.bias"));
   model::ModelConfig reward = TinyLlama();
   reward.head = model::Head::kScalar;
   EXPECT_THAT(std::string(PackModel(reward, MemoryWeights(TinyLlama(), 1)).status().message()),
@@ -93,7 +103,7 @@ TEST(PackedModel, WhatDoesNotFitIsNamed) {
 TEST(PackedModel, ADirectoryWithoutWeightsSaysSo) {
   const trainyard::testing::TempDir directory;
   EXPECT_THAT(std::string(OpenModelDirectory(directory.path()).status().message()),
-              HasSubstr("neither model.safetensors nor its index"));
+              HasSubstr("neither model.safetensors nor"));
 }
 
 }  // namespace

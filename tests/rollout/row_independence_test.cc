@@ -18,9 +18,14 @@ TEST(RowIndependence, HoldsForEveryFamilyOnTwoThreads) {
     }
   }
   model::ModelConfig relative = TinyLlama();
-  relative.qkv_bias = relative.qk_norm = true;
+  relative.qkv_bias = relative.qk_norm = relative.out_bias = relative.mlp_bias = true;
   relative.tied_head = false;
   EXPECT_TRUE(CheckRowIndependence(*TinyPacked(relative, 1), {}, pool).ok());
+  for (const int64_t window : {1, 5, 16, 20}) {
+    relative.window = window;
+    relative.windowed_layers = {false, true};
+    EXPECT_TRUE(CheckRowIndependence(*TinyPacked(relative, 1), {}, pool).ok()) << window;
+  }
 }
 
 // A product that adds in another order when it has few rows, as libraries do.

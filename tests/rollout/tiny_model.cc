@@ -77,6 +77,12 @@ void MemoryWeights::AddLayer(const model::ModelConfig& c, int64_t layer) {
     AddMatrix(prefix + "self_attn.k_proj.bias", {keys});
     AddMatrix(prefix + "self_attn.v_proj.bias", {keys});
   }
+  if (c.out_bias) AddMatrix(prefix + "self_attn.o_proj.bias", {c.width});
+  if (c.mlp_bias) {
+    AddMatrix(prefix + "mlp.gate_proj.bias", {c.ffn_width});
+    AddMatrix(prefix + "mlp.up_proj.bias", {c.ffn_width});
+    AddMatrix(prefix + "mlp.down_proj.bias", {c.width});
+  }
   if (c.qk_norm) {
     AddNorm(prefix + "self_attn.q_norm", c.head_width, false);
     AddNorm(prefix + "self_attn.k_norm", c.head_width, false);
@@ -103,6 +109,12 @@ absl::StatusOr<TensorView> MemoryWeights::Find(const std::string& name) const {
   const auto found = tensors_.find(name);
   if (found == tensors_.end()) return absl::NotFoundError(name);
   return TensorView{checkpoint::DType::kF32, found->second.shape, found->second.bytes()};
+}
+
+std::vector<std::string> MemoryWeights::Names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : tensors_) names.push_back(name);
+  return names;
 }
 
 std::shared_ptr<const PackedModel> TinyPacked(const model::ModelConfig& config, uint64_t seed,

@@ -23,6 +23,7 @@ class MemoryWeights : public TensorSource {
   MemoryWeights(const model::ModelConfig& config, uint64_t seed);
 
   absl::StatusOr<TensorView> Find(const std::string& name) const override;
+  std::vector<std::string> Names() const override;
 
   struct Tensor {
     std::vector<int64_t> shape;
