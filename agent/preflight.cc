@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "base/atomic_file.h"
 #include "base/cause.h"
 #include "base/json.h"
+#include "base/line_reader.h"
 #include "base/status.h"
 #include "checkpoint/manifest.h"
 #include "checkpoint/manifest_files.h"
@@ -79,9 +79,10 @@ absl::StatusOr<std::set<Input>> InputsOf(const v1::TaskAssignment& assignment) {
 }
 
 absl::Status CheckJsonl(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  if (!std::getline(file, line)) {
+  TY_ASSIGN_OR_RETURN(const auto lines, LineReader::Open(path));
+  absl::string_view line;
+  TY_ASSIGN_OR_RETURN(const bool found, lines->Next(&line));
+  if (!found) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": no line in it"));
   }
   return ParseJson(line, absl::StrCat(path, ":1")).status();
@@ -92,7 +93,7 @@ absl::Status CheckFile(const std::string& path) {
   if (absl::EndsWith(path, ".safetensors")) {
     return checkpoint::SafetensorsFile::Open(path).status();
   }
-  if (absl::EndsWith(path, ".jsonl")) return CheckJsonl(path);
+  if (absl::EndsWith(WithoutCompression(path), ".jsonl")) return CheckJsonl(path);
   return absl::OkStatus();
 }
 

@@ -85,7 +85,8 @@ void AddGenerate(CLI::App& app, Globals* globals) {
   verb->add_option("MODEL", options->model, "root://NAME/path, JOB/OUTPUT or PIPELINE/STAGE/OUTPUT")
       ->required();
   verb->add_option("PROMPT", options->prompts, "texts");
-  verb->add_option("--file", options->file, "JSONL of prompts: root://NAME/path or JOB/OUTPUT");
+  verb->add_option("--file", options->file,
+                   "JSONL of prompts (also .gz or .zst): root://NAME/path or JOB/OUTPUT");
   verb->add_option("--limit", options->limit, "only the first so many rows of the file");
   AddSamplingFlags(verb, &options->sampling);
   verb->add_option("--root", options->roots,

@@ -1,19 +1,18 @@
 #include "data/source.h"
 
-#include <algorithm>
 #include <filesystem>
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/atomic_file.h"
+#include "absl/strings/strip.h"
+#include "base/input_file.h"
+#include "base/line_reader.h"
 #include "base/status.h"
 
 namespace trainyard::data {
 namespace {
-
-constexpr char kByteOrderMark[] = "\xEF\xBB\xBF";
 
 // Visits rows and keeps the account of the bad ones.
 class RowVisitor {
@@ -21,23 +20,22 @@ class RowVisitor {
   RowVisitor(const SourceSpec& spec, const std::function<absl::Status(const Row&)>& visit)
       : spec_(spec), visit_(visit) {}
 
-  absl::Status VisitFile(const std::string& path, absl::string_view text) {
+  absl::Status VisitFile(const std::string& path) {
     if (spec_.format == SourceFormat::kTextPerFile) {
+      TY_ASSIGN_OR_RETURN(const std::string text, ReadText(path));
       return Visit(path, TextRow(text));
     }
-    int64_t line_number = 0;
-    while (!text.empty()) {
-      ++line_number;
-      const size_t end = std::min(text.find('\n'), text.size());
-      absl::string_view line = text.substr(0, end);
-      text.remove_prefix(std::min(end + 1, text.size()));
-      if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    TY_ASSIGN_OR_RETURN(const auto lines, LineReader::Open(path));
+    const bool jsonl = spec_.format == SourceFormat::kJsonl;
+    while (true) {
+      absl::string_view line;
+      TY_ASSIGN_OR_RETURN(const bool more, lines->Next(&line));
+      if (!more) return absl::OkStatus();
+      absl::ConsumeSuffix(&line, "\r");
       if (absl::StripAsciiWhitespace(line).empty()) continue;
-      const bool jsonl = spec_.format == SourceFormat::kJsonl;
-      TY_RETURN_IF_ERROR(Visit(absl::StrCat(path, ":", line_number),
+      TY_RETURN_IF_ERROR(Visit(lines->place(),
                                jsonl ? ParseRow(line) : absl::StatusOr<Row>(TextRow(line))));
     }
-    return absl::OkStatus();
   }
 
   SourceCounts TakeCounts() { return std::move(counts_); }
@@ -84,12 +82,14 @@ absl::StatusOr<SourceFormat> ResolveSourceFormat(absl::string_view name, const s
   if (name.empty()) {
     std::error_code ignored;
     if (std::filesystem::is_directory(path, ignored)) return SourceFormat::kTokenShards;
-    if (absl::EndsWith(path, ".jsonl")) return SourceFormat::kJsonl;
-    if (absl::EndsWith(path, ".txt")) return SourceFormat::kTextPerLine;
+    const absl::string_view text = WithoutCompression(path);
+    if (absl::EndsWith(text, ".jsonl")) return SourceFormat::kJsonl;
+    if (absl::EndsWith(text, ".txt")) return SourceFormat::kTextPerLine;
   }
   return absl::InvalidArgumentError(
       absl::StrCat("format \"", name, "\" of ", path,
-                   " is unknown; give text (a document per file), lines, jsonl or shards"));
+                   " is unknown; give text (a document per file), lines, jsonl or shards, or a file "
+                   "*.txt or *.jsonl, plain or with .gz or .zst after that"));
 }
 
 absl::StatusOr<SourceCounts> ReadRows(const SourceSpec& spec,
@@ -100,10 +100,7 @@ absl::StatusOr<SourceCounts> ReadRows(const SourceSpec& spec,
   }
   RowVisitor visitor(spec, visit);
   for (const std::string& path : spec.paths) {
-    TY_ASSIGN_OR_RETURN(const std::string file, ReadFile(path));
-    absl::string_view text = file;
-    if (absl::StartsWith(text, kByteOrderMark)) text.remove_prefix(sizeof(kByteOrderMark) - 1);
-    TY_RETURN_IF_ERROR(visitor.VisitFile(path, text));
+    TY_RETURN_IF_ERROR(visitor.VisitFile(path));
   }
   return visitor.TakeCounts();
 }

@@ -22,8 +22,8 @@ enum class SourceFormat {
   kTokenShards,  // directories that WriteTokenShards made
 };
 
-// "text", "lines", "jsonl" or "shards"; an empty name decides by `path`: .jsonl, .txt (lines), a
-// directory (shards). InvalidArgument lists them.
+// "text", "lines", "jsonl" or "shards"; an empty name decides by `path`: .jsonl, .txt (lines), each
+// also with .gz or .zst after it, a directory (shards). InvalidArgument lists them.
 absl::StatusOr<SourceFormat> ResolveSourceFormat(absl::string_view name, const std::string& path);
 
 // How much of a source one pass over the mixture takes. At most one of the three is set; none means
@@ -53,8 +53,11 @@ struct SourceCounts {
 };
 
 // Calls `visit` for every row of the source in the order of its files (format kTokenShards is not
-// for it: InvalidArgument). An error of parsing or of `visit` is the row's: it names file and line,
-// and fails the source once more than max_bad_rows rows are bad. NotFound names a missing file.
+// for it: InvalidArgument). Files are streamed, compressed ones too: memory holds a row, and no
+// more than a window of the compression. An error of parsing or of `visit` is the row's: it names
+// file and line, and fails the source once more than max_bad_rows rows are bad. Errors of
+// base/line_reader.h and base/input_file.h are the file's and fail the source: NotFound, a damaged
+// stream, a line or text over its limit.
 absl::StatusOr<SourceCounts> ReadRows(const SourceSpec& spec,
                                       const std::function<absl::Status(const Row&)>& visit);
 

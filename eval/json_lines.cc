@@ -1,23 +1,21 @@
 #include "eval/json_lines.h"
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "base/line_reader.h"
 #include "base/status.h"
 
 namespace trainyard::eval {
 
-absl::Status ForEachJsonLine(absl::string_view text, const std::string& path,
-                             const VisitJsonLine& visit) {
-  int line_number = 0;
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++line_number;
+absl::Status ForEachJsonLine(const std::string& path, const VisitJsonLine& visit) {
+  TY_ASSIGN_OR_RETURN(const auto lines, LineReader::Open(path));
+  while (true) {
+    absl::string_view line;
+    TY_ASSIGN_OR_RETURN(const bool more, lines->Next(&line));
+    if (!more) return absl::OkStatus();
     if (absl::StripAsciiWhitespace(line).empty()) continue;
-    const std::string place = absl::StrCat(path, ":", line_number);
-    TY_ASSIGN_OR_RETURN(const Json row, ParseJson(line, place));
-    TY_RETURN_IF_ERROR(visit(JsonReader(row, place), place));
+    TY_ASSIGN_OR_RETURN(const Json row, ParseJson(line, lines->place()));
+    TY_RETURN_IF_ERROR(visit(JsonReader(row, lines->place()), lines->place()));
   }
-  return absl::OkStatus();
 }
 
 }  // namespace trainyard::eval

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/strings/string_view.h"
 #include "base/json.h"
 
 namespace trainyard::eval {
@@ -15,10 +14,9 @@ namespace trainyard::eval {
 // `place` is "path:line", for errors.
 using VisitJsonLine = std::function<absl::Status(const JsonReader& row, const std::string& place)>;
 
-// Calls `visit` for the object of each line that is not empty. The first error ends it;
-// InvalidArgument names `path` and line.
-absl::Status ForEachJsonLine(absl::string_view text, const std::string& path,
-                             const VisitJsonLine& visit);
+// Calls `visit` for the object of each line of the file (plain, .gz or .zst) that is not empty. The
+// first error ends it; InvalidArgument names `path` and line; errors of base/line_reader.h.
+absl::Status ForEachJsonLine(const std::string& path, const VisitJsonLine& visit);
 
 }  // namespace trainyard::eval
 

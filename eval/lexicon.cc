@@ -8,7 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "base/atomic_file.h"
+#include "base/input_file.h"
 #include "base/status.h"
 #include "eval/json_lines.h"
 #include "eval/words.h"
@@ -44,7 +44,9 @@ absl::StatusOr<std::string> Attribute(absl::string_view tag, absl::string_view n
   return std::string(tag.substr(begin + start.size(), end - begin - start.size()));
 }
 
-absl::StatusOr<std::vector<Entry>> ReadXml(absl::string_view text) {
+absl::StatusOr<std::vector<Entry>> ReadXml(const std::string& path) {
+  TY_ASSIGN_OR_RETURN(const std::string file, ReadText(path));
+  const absl::string_view text = file;
   std::vector<Entry> entries;
   for (size_t at = text.find("<word "); at != absl::string_view::npos;
        at = text.find("<word ", at + 1)) {
@@ -61,7 +63,7 @@ absl::StatusOr<std::vector<Entry>> ReadXml(absl::string_view text) {
   return entries;
 }
 
-absl::StatusOr<std::vector<Entry>> ReadJsonLines(absl::string_view text, const std::string& path) {
+absl::StatusOr<std::vector<Entry>> ReadJsonLines(const std::string& path) {
   std::vector<Entry> entries;
   const auto read = [&](const JsonReader& reader, const std::string&) -> absl::Status {
     Entry& entry = entries.emplace_back();
@@ -69,15 +71,15 @@ absl::StatusOr<std::vector<Entry>> ReadJsonLines(absl::string_view text, const s
     TY_ASSIGN_OR_RETURN(entry.value, reader.Double("value"));
     return absl::OkStatus();
   };
-  TY_RETURN_IF_ERROR(ForEachJsonLine(text, path, read));
+  TY_RETURN_IF_ERROR(ForEachJsonLine(path, read));
   return entries;
 }
 
 }  // namespace
 
 absl::StatusOr<Lexicon> Lexicon::Load(const std::string& path) {
-  TY_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
-  auto entries = absl::EndsWith(path, ".xml") ? ReadXml(text) : ReadJsonLines(text, path);
+  const bool xml = absl::EndsWith(WithoutCompression(path), ".xml");
+  auto entries = xml ? ReadXml(path) : ReadJsonLines(path);
   if (!entries.ok()) return Annotate(entries.status(), path);
   absl::flat_hash_map<std::string, std::pair<double, int>> sums;
   for (const Entry& entry : *entries) {

@@ -16,9 +16,9 @@ namespace trainyard::eval {
 class Lexicon {
  public:
   // `.xml`: <word form="..." polarity="..."/> entries (the lexicon of Pattern; De Smedt and
-  // Daelemans 2012); else JSONL rows {"word", "value"}. A word's value is the mean of its entries;
-  // entries that are no word (see words.h) are left out. NotFound; InvalidArgument when there is no
-  // entry, or a value is no number.
+  // Daelemans 2012); else JSONL rows {"word", "value"}; each also as .gz or .zst. A
+  // word's value is the mean of its entries; entries that are no word (see words.h) are left out.
+  // NotFound; InvalidArgument when there is no entry, or a value is no number.
   static absl::StatusOr<Lexicon> Load(const std::string& path);
 
   std::optional<double> ValueOf(absl::string_view word) const;

@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "base/atomic_file.h"
+#include "base/input_file.h"
 #include "base/status.h"
 #include "eval/json_lines.h"
 #include "eval/words.h"
@@ -19,7 +19,6 @@ namespace {
 
 constexpr size_t kLeastWords = 4;
 constexpr int64_t kLeastExamples = 4;
-constexpr char kByteOrderMark[] = "\xEF\xBB\xBF";
 
 // Reads comma-separated values (RFC 4180).
 class CsvReader {
@@ -66,7 +65,8 @@ absl::StatusOr<bool> ParseLabel(absl::string_view label, absl::string_view place
   return absl::InvalidArgumentError(absl::StrCat(place, ": label \"", label, "\" must be 1 or -1"));
 }
 
-absl::StatusOr<std::vector<LabelledText>> ReadCsv(absl::string_view text, const std::string& path) {
+absl::StatusOr<std::vector<LabelledText>> ReadCsv(const std::string& path) {
+  TY_ASSIGN_OR_RETURN(const std::string text, ReadText(path));
   std::vector<LabelledText> texts;
   CsvReader reader(text);
   for (int row = 1; !reader.done(); ++row) {
@@ -84,8 +84,7 @@ absl::StatusOr<std::vector<LabelledText>> ReadCsv(absl::string_view text, const 
   return texts;
 }
 
-absl::StatusOr<std::vector<LabelledText>> ReadRows(absl::string_view text,
-                                                   const std::string& path) {
+absl::StatusOr<std::vector<LabelledText>> ReadRows(const std::string& path) {
   std::vector<LabelledText> texts;
   const auto read = [&](const JsonReader& reader, const std::string& place) -> absl::Status {
     LabelledText& labelled = texts.emplace_back();
@@ -94,7 +93,7 @@ absl::StatusOr<std::vector<LabelledText>> ReadRows(absl::string_view text,
     TY_ASSIGN_OR_RETURN(labelled.positive, ParseLabel(absl::StrCat(label), place));
     return absl::OkStatus();
   };
-  TY_RETURN_IF_ERROR(ForEachJsonLine(text, path, read));
+  TY_RETURN_IF_ERROR(ForEachJsonLine(path, read));
   return texts;
 }
 
@@ -109,10 +108,8 @@ std::set<std::string> Features(const std::vector<std::string>& words) {
 }  // namespace
 
 absl::StatusOr<std::vector<LabelledText>> LoadLabelledTexts(const std::string& path) {
-  TY_ASSIGN_OR_RETURN(const std::string file, ReadFile(path));
-  absl::string_view text = file;
-  if (absl::StartsWith(text, kByteOrderMark)) text.remove_prefix(sizeof(kByteOrderMark) - 1);
-  return absl::EndsWith(path, ".jsonl") ? ReadRows(text, path) : ReadCsv(text, path);
+  const bool rows = absl::EndsWith(WithoutCompression(path), ".jsonl");
+  return rows ? ReadRows(path) : ReadCsv(path);
 }
 
 absl::StatusOr<NaiveBayes> NaiveBayes::Train(const std::vector<LabelledText>& texts) {

@@ -19,7 +19,8 @@ struct LabelledText {
 };
 
 // CSV with two columns, "label","text" (label 1 or -1, quoted fields may span lines, a byte order
-// mark is skipped), or JSONL rows {"text", "label"}. InvalidArgument names file and row.
+// mark is skipped), or .jsonl rows {"text", "label"}; each also as .gz or .zst. InvalidArgument
+// names file and row.
 absl::StatusOr<std::vector<LabelledText>> LoadLabelledTexts(const std::string& path);
 
 // Naive Bayes over the set of words and of adjacent pairs of a line (Bernoulli features, presence

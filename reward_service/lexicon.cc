@@ -4,9 +4,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "base/atomic_file.h"
 #include "base/json.h"
+#include "base/line_reader.h"
 #include "base/status.h"
 #include "reward_service/rule_scorers.h"
 
@@ -62,13 +61,14 @@ std::unique_ptr<RuleScorer> MakeLexicon(Lexicon lexicon) {
 }
 
 absl::StatusOr<Lexicon> ReadLexicon(const std::string& path) {
-  TY_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  TY_ASSIGN_OR_RETURN(const auto lines, LineReader::Open(path));
   std::map<std::string, std::pair<double, int>> sums;
-  int line_number = 0;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    ++line_number;
+  while (true) {
+    absl::string_view line;
+    TY_ASSIGN_OR_RETURN(const bool more, lines->Next(&line));
+    if (!more) break;
     if (absl::StripAsciiWhitespace(line).empty()) continue;
-    const std::string place = absl::StrCat(path, ":", line_number);
+    const std::string place = lines->place();
     TY_ASSIGN_OR_RETURN(const Json row, ParseJson(line, place));
     const JsonReader reader(row, place);
     TY_ASSIGN_OR_RETURN(const std::string word, reader.String("word"));

@@ -41,8 +41,8 @@ absl::StatusOr<std::unique_ptr<RuleScorer>> MakeLength(const LengthOptions& opti
 // [a-z]+('[a-z]+)? of the answer in lower case.
 using Lexicon = std::map<std::string, double>;
 std::unique_ptr<RuleScorer> MakeLexicon(Lexicon lexicon);
-// Reads JSONL rows {"word", "value"}; a word that comes twice has the mean of its values. Errors
-// name file, line and field.
+// Reads JSONL rows {"word", "value"} (plain, .gz or .zst); a word that comes twice has the mean of
+// its values. Errors name file, line and field.
 absl::StatusOr<Lexicon> ReadLexicon(const std::string& path);
 
 // `correct` when the answer equals the reference (case and white space at the ends aside), else

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "checkpoint/manifest.h"
 #include "checkpoint/store.h"
+#include "tests/support/compressed.h"
 #include "tests/support/process.h"
 #include "trainyard/v1/task.pb.h"
 
@@ -82,6 +83,18 @@ TEST_F(PreflightTest, AJsonlFileThatIsNoneNamesTheLine) {
   Write("bad.jsonl", "not json\n");
   AddTraining("root://data/bad.jsonl");
   EXPECT_THAT(Problem(), HasSubstr("bad.jsonl:1"));
+}
+
+TEST_F(PreflightTest, CompressedRowsAreLookedInto) {
+  Write("good.jsonl.gz", testing::GzipOf("{\"prompt\": \"a\"}\n"));
+  AddTraining("root://data/good.jsonl.gz");
+  const PreflightReport report = Check();
+  EXPECT_TRUE(report.ok) << report.problem.message;
+  Write("words.jsonl.zst", testing::ZstdOf("not json\n"));
+  AddTraining("root://data/words.jsonl.zst");
+  EXPECT_THAT(Problem(), HasSubstr("words.jsonl.zst:1"));
+  Write("words.jsonl.zst", "{\"prompt\": \"a\"}\n");
+  EXPECT_THAT(Problem(), HasSubstr("words.jsonl.zst is damaged near byte "));
 }
 
 TEST_F(PreflightTest, ACutSafetensorsFileIsRefused) {

@@ -1,6 +1,7 @@
 """What users get wrong, told to them by a real cluster: the thing, the value and where it is known
 at once, at submission; what was stored before stays."""
 
+import gzip
 import itertools
 import json
 import unittest
@@ -63,6 +64,12 @@ class BadInputTest(unittest.TestCase):
         (self.up.data / "torn.jsonl").write_text('{"prompt": "a", "resp\n', encoding="utf-8")
         self.expect(self.submit("sft", "sft.data.train[0].file=root://data/torn.jsonl"), FAILED,
                     "torn.jsonl:1")
+
+    def test_a_compressed_file_that_was_cut_is_named_and_not_tried_again(self):
+        whole = gzip.compress((self.up.data / "sft.jsonl").read_bytes())
+        (self.up.data / "cut.jsonl.gz").write_bytes(whole[:-9])
+        self.expect(self.submit("sft", "sft.data.train[0].file=root://data/cut.jsonl.gz"), FAILED,
+                    "user_error", "cut.jsonl.gz is cut short", f"at byte {len(whole) - 9} ")
 
     def test_a_tokenizer_that_does_not_fit_the_model_is_refused(self):
         self.submit("tokenizer", "name=small-tokenizer", "tokenizer.vocab_size=300")

@@ -3,6 +3,7 @@
 Then the verbs that work with what such jobs leave: generate, eval, tokenize, export, artifacts.
 """
 
+import gzip
 import json
 import pathlib
 import unittest
@@ -113,6 +114,18 @@ class SpecsTest(unittest.TestCase):
         self.ok("submit", "examples/specs/pretrain.yaml", "--watch", "--set", "name=from-shards",
                 "--set", "pretrain.data.train[0].file=jobs/tokenize/tokens", "--set",
                 "pretrain.data.train[0].format=shards", "--set", "pretrain.loop.steps=4")
+
+    def test_compressed_files_train_and_ask_as_plain_ones(self):
+        for name in ("sft", "sft-valid"):
+            rows = (self.up.data / f"{name}.jsonl").read_bytes()
+            (self.up.data / f"{name}.jsonl.gz").write_bytes(gzip.compress(rows))
+        self.ok("submit", "examples/specs/sft.yaml", "--watch", "--set", "name=from-gzip", "--set",
+                "sft.data.train[0].file=root://data/sft.jsonl.gz", "--set",
+                "sft.data.validation[0].file=root://data/sft-valid.jsonl.gz")
+        answers = [self.ok("generate", "from-gzip/model", "--file", f"root://data/{file}",
+                           "--limit", "4", "--max-new-tokens", "8", "-o", "json")
+                   for file in ("sft-valid.jsonl", "sft-valid.jsonl.gz")]
+        self.assertEqual(answers[0], answers[1])
 
     def test_sizes_that_do_not_fit_are_refused_at_once(self):
         spec = pathlib.Path("examples/specs/pretrain.yaml")

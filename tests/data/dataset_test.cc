@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/data/fixture.h"
+#include "tests/support/compressed.h"
 
 namespace trainyard::data {
 namespace {
@@ -125,6 +126,19 @@ TEST_F(DatasetTest, TheFingerprintFollowsFilesSharesTemplateAndScores) {
             rated(R"({"prompt": "p", "response": "r", "score": 1})"
                   "\n"
                   R"({"prompt": "p", "response": "s", "score": 3})"));
+}
+
+TEST_F(DatasetTest, TheFingerprintIsOfTheRowsAndNotOfHowTheyAreStored) {
+  const auto fingerprint = [&](const std::string& file, const std::string& bytes) {
+    SourceSpec source = Source("rows", "");
+    source.paths = {Write(file, bytes)};
+    return Load(Objective::kSft, {source}, 64)->fingerprint();
+  };
+  const std::string rows = ConversationRows(5);
+  const std::string plain = fingerprint("a.jsonl", rows);
+  EXPECT_EQ(fingerprint("a.jsonl.gz", trainyard::testing::GzipOf(rows)), plain);
+  EXPECT_EQ(fingerprint("a.jsonl.zst", trainyard::testing::ZstdOf(rows)), plain);
+  EXPECT_NE(fingerprint("b.jsonl.gz", trainyard::testing::GzipOf(ConversationRows(6))), plain);
 }
 
 TEST_F(DatasetTest, SpecsThatContradictThemselvesAreRefused) {

@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 
 #include "tests/data/fixture.h"
+#include "tests/support/compressed.h"
 
 namespace trainyard::data {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using trainyard::testing::GzipOf;
+using trainyard::testing::ZstdOf;
 
 class SourceTest : public DataTest {
  protected:
@@ -67,7 +70,30 @@ TEST_F(SourceTest, AMissingFileIsNotFoundByItsPath) {
   EXPECT_THAT(std::string(Read(spec).status().message()), HasSubstr("nowhere.jsonl"));
 }
 
+TEST_F(SourceTest, CompressedFilesAreTheSameRows) {
+  const std::string lines = "\xEF\xBB\xBFone\r\n\ntwo";
+  for (const auto format : {SourceFormat::kTextPerLine, SourceFormat::kTextPerFile}) {
+    const auto plain = Texts(Source("a.txt", lines, format));
+    EXPECT_EQ(Texts(Source("a.txt.gz", GzipOf(lines), format)), plain);
+    EXPECT_EQ(Texts(Source("a.txt.zst", ZstdOf(lines), format)), plain);
+  }
+  const SourceSpec spec = Source("x.jsonl.zst", ZstdOf("{\"text\": \"a\"}\n{\n"));
+  EXPECT_THAT(std::string(Read(spec).status().message()), HasSubstr("x.jsonl.zst:2"));
+}
+
+TEST_F(SourceTest, ADamagedFileFailsWhateverBadRowsAreAllowed) {
+  const std::string stored = GzipOf(RatedRows(50));
+  SourceSpec spec = Source("r.jsonl.gz", stored.substr(0, stored.size() - 20));
+  spec.max_bad_rows = 1000;
+  EXPECT_EQ(Read(spec).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(Read(spec).status().message()), HasSubstr("r.jsonl.gz is cut short"));
+}
+
 TEST_F(SourceTest, TheFormatFollowsTheNameOrTheFile) {
+  EXPECT_EQ(*ResolveSourceFormat("", "a.jsonl.gz"), SourceFormat::kJsonl);
+  EXPECT_EQ(*ResolveSourceFormat("", "a.txt.zst"), SourceFormat::kTextPerLine);
+  EXPECT_THAT(std::string(ResolveSourceFormat("", "a.csv.gz").status().message()),
+              HasSubstr("*.jsonl, plain or with .gz or .zst"));
   EXPECT_EQ(*ResolveSourceFormat("", "a.jsonl"), SourceFormat::kJsonl);
   EXPECT_EQ(*ResolveSourceFormat("", "a.txt"), SourceFormat::kTextPerLine);
   EXPECT_EQ(*ResolveSourceFormat("", directory_), SourceFormat::kTokenShards);

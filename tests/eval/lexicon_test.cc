@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/eval/fake_cluster.h"
+#include "tests/support/compressed.h"
 
 namespace trainyard::eval {
 namespace {
@@ -34,6 +35,18 @@ TEST_F(LexiconTest, ATextIsTheMeanOfItsListedWordsAndNegationReachesThreeWords) 
   EXPECT_DOUBLE_EQ(lexicon->Score("it isn't very good"), -0.4);
   EXPECT_DOUBLE_EQ(lexicon->Score("not that it was good"), 0.8);  // four words before
   EXPECT_DOUBLE_EQ(lexicon->Score("nothing here"), 0);
+}
+
+TEST_F(LexiconTest, CompressedListsAreRead) {
+  using trainyard::testing::GzipOf;
+  const auto xml =
+      Lexicon::Load(Write("l.xml.gz", GzipOf("<word form=\"good\" polarity=\"0.5\" />")));
+  ASSERT_TRUE(xml.ok()) << xml.status();
+  EXPECT_EQ(xml->ValueOf("good"), 0.5);
+  const auto rows =
+      Lexicon::Load(Write("l.jsonl.gz", GzipOf("{\"word\": \"good\", \"value\": 0.8}\n")));
+  ASSERT_TRUE(rows.ok()) << rows.status();
+  EXPECT_EQ(rows->ValueOf("good"), 0.8);
 }
 
 TEST_F(LexiconTest, RefusesFilesWithoutWords) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tests/eval/fake_cluster.h"
+#include "tests/support/compressed.h"
 
 namespace trainyard::eval {
 namespace {
@@ -22,6 +23,15 @@ TEST_F(NaiveBayesTest, ReadsCsvWithQuotesAndLineBreaks) {
   EXPECT_EQ((*texts)[0].text, "first line\nsecond \"line\"");
   EXPECT_TRUE((*texts)[0].positive);
   EXPECT_FALSE((*texts)[1].positive);
+}
+
+TEST_F(NaiveBayesTest, ReadsCompressedTables) {
+  using trainyard::testing::ZstdOf;
+  EXPECT_EQ(LoadLabelledTexts(Write("r.csv.zst", ZstdOf("1,a\n-1,b\n")))->size(), 2);
+  EXPECT_EQ(LoadLabelledTexts(
+                Write("r.jsonl.zst", ZstdOf("{\"text\": \"x\", \"label\": 1}\n")))
+                ->size(),
+            1);
 }
 
 TEST_F(NaiveBayesTest, NamesTheRowThatIsWrong) {

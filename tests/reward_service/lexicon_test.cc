@@ -5,6 +5,7 @@
 
 #include "reward_service/rule_scorers.h"
 #include "tests/reward_service/items.h"
+#include "tests/support/compressed.h"
 #include "tests/support/process.h"
 
 namespace trainyard::reward_service {
@@ -21,10 +22,10 @@ TEST(Lexicon, IsTheMeanOverMatchedWords) {
   EXPECT_EQ(value(""), 0);
 }
 
-absl::StatusOr<Lexicon> Read(const std::string& text) {
+absl::StatusOr<Lexicon> Read(const std::string& text, const std::string& name = "words.jsonl") {
   const trainyard::testing::TempDir directory;
-  std::ofstream(directory.File("words.jsonl")) << text;
-  return ReadLexicon(directory.File("words.jsonl"));
+  std::ofstream(directory.File(name), std::ios::binary) << text;
+  return ReadLexicon(directory.File(name));
 }
 
 TEST(Lexicon, AWordThatComesTwiceHasTheMean) {
@@ -32,6 +33,13 @@ TEST(Lexicon, AWordThatComesTwiceHasTheMean) {
       Read("{\"word\": \"good\", \"value\": 1}\n\n{\"word\": \"good\", \"value\": 0}");
   ASSERT_TRUE(lexicon.ok()) << lexicon.status();
   EXPECT_EQ(lexicon->at("good"), 0.5);
+}
+
+TEST(Lexicon, ACompressedListIsRead) {
+  const auto lexicon = Read(trainyard::testing::GzipOf("{\"word\": \"good\", \"value\": 1}\n"),
+                            "words.jsonl.gz");
+  ASSERT_TRUE(lexicon.ok()) << lexicon.status();
+  EXPECT_EQ(lexicon->at("good"), 1);
 }
 
 TEST(Lexicon, ABadLineIsNamed) {
