@@ -68,16 +68,26 @@ def sizes(family, draw):
                 tie_word_embeddings=draw.random() < 0.5, max_position_embeddings=POSITIONS)
 
 
-def build(name, scale=1.0):
-    """The model of a case; matrices times `scale` make its choices clear."""
+# One case of every model_type, for the reward models.
+SCORERS = ["gpt2 untied", "llama 3.1", "mistral, short window", "qwen2.5, yarn", "qwen3"]
+
+
+def build(name, scale=1.0, score=False):
+    """The model of a case, or a reward model of its shape; matrices times `scale` make its choices
+    clear."""
     family, changes = CASES[name]
     draw = random.Random(name)
     fields = {**sizes(family, draw), **changes, "vocab_size": draw.randrange(60, 140)}
     rope, theta = fields.pop("rope", {"rope_type": "default"}), fields.pop("rope_theta", 10000.0)
     if family != "GPT2":
         fields["rope_parameters"] = {**rope, "rope_theta": theta}
-    config = getattr(transformers, family + "Config")(**fields, bos_token_id=1, eos_token_id=2)
+    # As many published models have it: the pad token is the end token.
+    labels = dict(num_labels=1, pad_token_id=2) if score else {}
+    config = getattr(transformers, family + "Config")(**fields, **labels, bos_token_id=1,
+                                                      eos_token_id=2)
     kind = "LMHeadModel" if family == "GPT2" else "ForCausalLM"
+    if score:
+        kind = "ForSequenceClassification"
     torch.manual_seed(draw.randrange(2**31))
     model = getattr(transformers, family + kind)(config)
     with torch.no_grad():

@@ -1,6 +1,6 @@
 // Runs a model on inputs from a safetensors file and writes what comes out to another, for the
 // parity tests in python: model_driver lm|scores|ranking|resave MODEL_DIR INPUT OUTPUT
-// [float64|float32|...].
+// [float64|float32|...]. Prints what the model's config.json says without effect.
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -134,6 +134,7 @@ absl::Status Run(const Arguments& arguments) {
     options.dtype = checkpoint::ToScalarType(type);
   }
   TY_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(arguments.model_directory, options));
+  for (const std::string& line : loaded.ignored) std::printf("ignored: %s\n", line.c_str());
   if (arguments.mode == "resave") return Resave(arguments, loaded);
   const Model& model = loaded.model;
   SetRequiresGrad(model, true);

@@ -62,6 +62,7 @@ class DriverTest(unittest.TestCase):
     def run_driver(self, *arguments):
         done = subprocess.run([DRIVER, *map(str, arguments)], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
 
     def assert_close(self, ours, theirs, tolerance, what):
         self.assertEqual(list(ours.shape), list(theirs.shape), what)
