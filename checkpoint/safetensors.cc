@@ -243,6 +243,15 @@ const TensorEntry* SafetensorsFile::Find(absl::string_view name) const {
   return it == index_.end() ? nullptr : &header_.tensors[it->second];
 }
 
+void SafetensorsFile::Release(absl::string_view bytes) const {
+  const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(bytes.data());
+  const uintptr_t first = (begin + page - 1) / page * page;
+  const uintptr_t last = (begin + bytes.size()) / page * page;
+  // A hint: where it fails, the memory stays until the file is closed.
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
 absl::string_view SafetensorsFile::Bytes(const TensorEntry& entry) const {
   return mapping_.substr(header_.data_begin + entry.begin, entry.end - entry.begin);
 }

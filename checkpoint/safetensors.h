@@ -68,6 +68,9 @@ class SafetensorsFile {
   const TensorEntry* Find(absl::string_view name) const;
   // The tensor's bytes inside the mapping, little-endian, row-major.
   absl::string_view Bytes(const TensorEntry& entry) const;
+  // Gives the memory of some of the mapping's bytes back (whole pages of it). They may be read
+  // again, from the file.
+  void Release(absl::string_view bytes) const;
 
  private:
   SafetensorsFile(std::string path, absl::string_view mapping);

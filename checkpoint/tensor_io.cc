@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cstring>
 #include <set>
 
@@ -120,6 +121,25 @@ at::Tensor ReadTensor(const SafetensorsFile& file, const TensorEntry& entry) {
   at::Tensor copy = at::empty(entry.shape, at::TensorOptions().dtype(ToScalarType(entry.dtype)));
   std::memcpy(copy.mutable_data_ptr(), file.Bytes(entry).data(), file.Bytes(entry).size());
   return copy;
+}
+
+void CopyTensor(const SafetensorsFile& file, const TensorEntry& entry, const at::Tensor& target) {
+  constexpr int64_t kChunkBytes = int64_t{8} << 20;
+  const at::NoGradGuard no_grad;
+  const absl::string_view bytes = file.Bytes(entry);
+  if (!Aligned(file, entry) || entry.shape.empty() || bytes.empty()) {
+    target.copy_(ReadTensor(file, entry));
+    return file.Release(bytes);
+  }
+  const at::Tensor view = View(file, entry);
+  const int64_t rows = view.size(0), row_bytes = static_cast<int64_t>(bytes.size()) / rows;
+  const int64_t step = std::max<int64_t>(kChunkBytes / row_bytes, 1);
+  for (int64_t first = 0; first < rows; first += step) {
+    const int64_t count = std::min(step, rows - first);
+    target.narrow(0, first, count).copy_(view.narrow(0, first, count));
+    file.Release(bytes.substr(static_cast<size_t>(first * row_bytes),
+                              static_cast<size_t>(count * row_bytes)));
+  }
 }
 
 absl::StatusOr<std::vector<NamedTensor>> ReadTensors(const SafetensorsFile& file) {

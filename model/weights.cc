@@ -203,7 +203,7 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& directory, const LoadOp
     Allocate(&model, options.device, options.dtype.value_or(TypeOf(files, shapes)));
     for (const NamedTensor& stored : HuggingFaceViews(model)) {
       const auto& [file, entry] = files.tensors.at(stored.name);
-      stored.tensor.copy_(checkpoint::ReadTensor(*file, *entry));
+      checkpoint::CopyTensor(*file, *entry, stored.tensor);
     }
     return absl::OkStatus();
   }));

@@ -4,9 +4,11 @@
 #include <ATen/Parallel.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 namespace trainyard::checkpoint {
 namespace {
@@ -52,6 +54,31 @@ TEST_F(TensorIoTest, ReadIntoFillsTensorsInPlace) {
   const auto file = SafetensorsFile::Open(path_).value();
   ASSERT_TRUE(ReadTensorsInto(*file, {{"w", target}}).ok());
   EXPECT_TRUE(at::equal(target, at::ones({2, 2})));
+}
+
+// Memory of this process that files back.
+int64_t MappedBytes() {
+  int64_t total = 0, resident = 0, shared = 0;
+  std::ifstream("/proc/self/statm") >> total >> resident >> shared;
+  return shared * sysconf(_SC_PAGESIZE);
+}
+
+TEST_F(TensorIoTest, ATensorIsCopiedAndItsFilesMemoryGivenBack) {
+  const at::Tensor wide = at::arange(6 << 20).to(at::kFloat).reshape({1 << 16, 96});  // 24 MiB
+  ASSERT_TRUE(WriteTensors(path_, {{"w", wide}, {"scalar", at::scalar_tensor(3.0)}}, {}).ok());
+  const auto file = SafetensorsFile::Open(path_).value();
+  const at::Tensor same = at::zeros_like(wide), turned = at::zeros({96, 1 << 16}),
+                   narrow = at::zeros_like(wide, at::kBFloat16), scalar = at::zeros({});
+  const int64_t before = MappedBytes();
+  for (const at::Tensor& target : {same, turned.t(), narrow}) {
+    CopyTensor(*file, *file->Find("w"), target);
+    EXPECT_LT(MappedBytes() - before, 4 << 20);
+  }
+  CopyTensor(*file, *file->Find("scalar"), scalar);
+  EXPECT_TRUE(at::equal(same, wide));
+  EXPECT_TRUE(at::equal(turned, wide.t()));
+  EXPECT_TRUE(at::equal(narrow, wide.to(at::kBFloat16)));
+  EXPECT_EQ(scalar.item<float>(), 3.0f);
 }
 
 TEST_F(TensorIoTest, EveryMismatchIsNamedAndNothingIsCopied) {
