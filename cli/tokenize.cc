@@ -22,6 +22,7 @@ struct TokenizeOptions {
   std::vector<std::string> texts;
   std::vector<int32_t> decode;
   bool special = false;
+  bool surround = false;
 };
 
 // The file of a path, else of a job's output.
@@ -39,7 +40,15 @@ absl::StatusOr<std::string> TokenizerPath(const Globals& globals, const Tokenize
     TY_ASSIGN_OR_RETURN(const Roots roots, RootsOf(client->address(), options.roots));
     TY_ASSIGN_OR_RETURN(path, roots.ResolveExisting(artifact->uri()));
   }
-  return std::filesystem::is_directory(path, error) ? absl::StrCat(path, "/tokenizer.json") : path;
+  return path;
+}
+
+// A tokenizer.json, or what a directory holds.
+absl::StatusOr<std::shared_ptr<const tokenizer::Tokenizer>> LoadFrom(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) return tokenizer::LoadTokenizer(path);
+  TY_ASSIGN_OR_RETURN(tokenizer::TokenizerInDirectory found, tokenizer::LoadTokenizerOf(path));
+  return std::move(found.tokenizer);
 }
 
 void PrintTokens(const Globals& globals, const tokenizer::Tokenizer& tokenizer,
@@ -54,9 +63,15 @@ void PrintTokens(const Globals& globals, const tokenizer::Tokenizer& tokenizer,
   }) << "\n";
 }
 
+std::vector<tokenizer::TokenId> Ids(const tokenizer::Tokenizer& tokenizer,
+                                    const TokenizeOptions& options, const std::string& text) {
+  if (options.surround) return tokenizer.EncodeWithTemplate(text);
+  return options.special ? tokenizer.EncodeWithAdded(text) : tokenizer.Encode(text);
+}
+
 absl::StatusOr<int> Tokenize(const Globals& globals, TokenizeOptions options) {
   TY_ASSIGN_OR_RETURN(const std::string path, TokenizerPath(globals, options));
-  TY_ASSIGN_OR_RETURN(const auto tokenizer, tokenizer::LoadTokenizer(path));
+  TY_ASSIGN_OR_RETURN(const auto tokenizer, LoadFrom(path));
   if (!options.decode.empty()) {
     for (const int32_t id : options.decode) {
       if (id < 0 || id >= tokenizer->vocabulary_size()) {
@@ -73,8 +88,7 @@ absl::StatusOr<int> Tokenize(const Globals& globals, TokenizeOptions options) {
                                std::istreambuf_iterator<char>());
   }
   for (const std::string& text : options.texts) {
-    PrintTokens(globals, *tokenizer,
-                options.special ? tokenizer->EncodeWithAdded(text) : tokenizer->Encode(text));
+    PrintTokens(globals, *tokenizer, Ids(*tokenizer, options, text));
   }
   return kExitOk;
 }
@@ -87,11 +101,13 @@ void AddTokenize(CLI::App& app, Globals* globals) {
                            "(token shards of a data set: a job, examples/specs/tokenize.yaml)",
                            "trainyard tokenize ./model 'the film was'");
   const auto options = std::make_shared<TokenizeOptions>();
-  verb->add_option("TOKENIZER", options->tokenizer, "tokenizer.json, its directory, or JOB/OUTPUT")
+  verb->add_option("TOKENIZER", options->tokenizer, "tokenizer.json, a directory, or JOB/OUTPUT")
       ->required();
   verb->add_option("TEXT", options->texts, "texts (default: standard input)");
   verb->add_option("--decode", options->decode, "ids to turn into text instead");
   verb->add_flag("--special", options->special, "parse special tokens in the text");
+  verb->add_flag("--surround", options->surround,
+                 "the same, and put the tokenizer's own template around (a begin token, say)");
   verb->add_option("--root", options->roots,
                    "NAME=DIRECTORY where a root is mounted here (known for `trainyard up`)")
       ->allow_extra_args(false);

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "eval/reward_client.h"
-#include "tokenizer/stream_decoder.h"
 
 namespace trainyard::eval {
 namespace {
@@ -109,8 +108,8 @@ class Collector::Lane {
     for (AnsweredRow& row : *rows) {
       for (size_t sample = 0; sample < row.answers.size(); ++sample) {
         Answer& answer = row.answers[sample];
-        answer.text = tokenizer::ReplaceInvalidUtf8(
-            options.tokenizer->Decode(answer.token_ids, tokenizer::SpecialTokens::kSkip));
+        answer.text =
+            options.tokenizer->Decode(answer.token_ids, tokenizer::SpecialTokens::kSkip);
         items.push_back({prompts.at(row.row), static_cast<int32_t>(sample), &answer});
       }
     }

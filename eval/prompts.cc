@@ -42,10 +42,11 @@ absl::StatusOr<int32_t> ContextTokens(const std::string& directory) {
 
 absl::StatusOr<ModelText> LoadModelText(const std::string& tokenizer_directory,
                                         const std::string& model_directory) {
-  const std::string path = tokenizer_directory + "/tokenizer.json";
   ModelText text;
-  TY_ASSIGN_OR_RETURN(text.tokenizer, tokenizer::LoadTokenizer(path));
-  TY_ASSIGN_OR_RETURN(text.tokenizer_sha256, FileSha256Hex(path));
+  TY_ASSIGN_OR_RETURN(tokenizer::TokenizerInDirectory found,
+                      tokenizer::LoadTokenizerOf(tokenizer_directory));
+  text.tokenizer = std::move(found.tokenizer);
+  TY_ASSIGN_OR_RETURN(text.tokenizer_sha256, FileSha256Hex(found.path));
   TY_ASSIGN_OR_RETURN(text.end_id, EndId(tokenizer_directory, *text.tokenizer));
   TY_ASSIGN_OR_RETURN(text.context_tokens, ContextTokens(model_directory));
   return text;

@@ -9,7 +9,6 @@
 #include "absl/strings/str_join.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "tokenizer/stream_decoder.h"
 
 namespace trainyard::ppo {
 namespace {
@@ -112,8 +111,7 @@ void Collection::Answered(rl::Trajectory trajectory) {
   const size_t tokens = ids.size();
   Answer answer = {.trajectory = std::move(trajectory),
                    .prompt = prompt.text,
-                   .text = tokenizer::ReplaceInvalidUtf8(
-                       context_.tokenizer->Decode(ids, tokenizer::SpecialTokens::kSkip)),
+                   .text = context_.tokenizer->Decode(ids, tokenizer::SpecialTokens::kSkip),
                    .reference = prompt.reference};
   {
     absl::MutexLock lock(&mutex_);

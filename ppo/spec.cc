@@ -99,9 +99,9 @@ absl::Status LoadText(const v1::PpoSpec& ppo, const task::Assignment& assignment
                       task::ResolveTokenizer(ppo.data().tokenizer(), ppo.policy(),
                                              "ppo.data.tokenizer", assignment));
   job.options.tokenizer_directory = path;
-  const std::string file = absl::StrCat(path, "/tokenizer.json");
-  TY_ASSIGN_OR_RETURN(job.tokenizer, tokenizer::LoadTokenizer(file));
-  TY_ASSIGN_OR_RETURN(job.options.tokenizer_hash, FileSha256Hex(file));
+  TY_ASSIGN_OR_RETURN(tokenizer::TokenizerInDirectory found, tokenizer::LoadTokenizerOf(path));
+  job.tokenizer = std::move(found.tokenizer);
+  TY_ASSIGN_OR_RETURN(job.options.tokenizer_hash, FileSha256Hex(found.path));
   TY_ASSIGN_OR_RETURN(const tokenizer::ChatTemplateSpec chat,
                       spec::ParseChatTemplate(ppo.data().chat_template()));
   job.options.chat_template = tokenizer::ChatTemplateJson(chat);

@@ -27,17 +27,17 @@ struct TokenizerNames {
 absl::StatusOr<TokenizerNames> ReadTokenizer(const std::string& directory) {
   TokenizerNames names;
   if (directory.empty()) return names;
-  const std::string path = directory + "/tokenizer.json";
-  auto tokenizer = tokenizer::LoadTokenizer(path);
-  if (absl::IsNotFound(tokenizer.status())) {
-    Log().info("{} holds no tokenizer.json: stop strings are refused", directory);
+  const auto found = tokenizer::LoadTokenizerOf(directory);
+  if (absl::IsNotFound(found.status())) {
+    Log().info("{} holds no tokenizer: stop strings are refused", directory);
     return names;
   }
-  TY_RETURN_IF_ERROR(tokenizer.status());
-  TY_ASSIGN_OR_RETURN(names.file_sha256, FileSha256Hex(path));
-  names.hashes = {names.file_sha256, (*tokenizer)->hash()};
-  for (int32_t id = 0; id < (*tokenizer)->vocabulary_size(); ++id) {
-    names.token_bytes.emplace_back((*tokenizer)->TokenBytes(id));
+  TY_RETURN_IF_ERROR(found.status());
+  const tokenizer::Tokenizer& tokenizer = *found->tokenizer;
+  TY_ASSIGN_OR_RETURN(names.file_sha256, FileSha256Hex(found->path));
+  names.hashes = {names.file_sha256, tokenizer.hash()};
+  for (int32_t id = 0; id < tokenizer.vocabulary_size(); ++id) {
+    names.token_bytes.emplace_back(tokenizer.TokenBytes(id));
   }
   return names;
 }

@@ -1,101 +1,241 @@
 #include "tokenizer/bpe.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <queue>
-#include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/status.h"
+#include "tokenizer/byte_alphabet.h"
+#include "tokenizer/utf8.h"
 
 namespace trainyard::tokenizer {
 namespace {
 
 constexpr int32_t kNoRank = std::numeric_limits<int32_t>::max();
-constexpr size_t kShortPieceBytes = 64;
-constexpr int kCacheBits = 15;
+constexpr TokenId kUnknown = -1;
+constexpr size_t kFew = 64;  // symbols
 
 uint64_t PairKey(TokenId left, TokenId right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
 }
 
-uint64_t Load64(const char* at) {
-  uint64_t value;
-  std::memcpy(&value, at, sizeof(value));
-  return value;
+uint64_t CharacterPair(char32_t left, char32_t right) {
+  return static_cast<uint64_t>(left) << 32 | right;
 }
 
-uint64_t Load32(const char* at) {
-  uint32_t value;
-  std::memcpy(&value, at, sizeof(value));
-  return value;
+bool IsOneCharacter(absl::string_view text) {
+  return !text.empty() && text.size() == static_cast<size_t>(Utf8Length(text[0]));
+}
+
+char32_t LastCharacter(absl::string_view text) {
+  size_t last = text.size() - 1;
+  while ((static_cast<uint8_t>(text[last]) & 0xC0) == 0x80) --last;
+  return DecodeUtf8(text.data() + last);
 }
 
 }  // namespace
 
-absl::Status BpeMerges::Build(const std::vector<std::string>& token_bytes,
-                              absl::Span<const std::pair<TokenId, TokenId>> merges,
-                              bool ignore_merges) {
+absl::Status BpeModel::Build(const std::vector<std::string>& tokens, const Merges& merges,
+                             const BpeOptions& options) {
+  options_ = options;
   absl::flat_hash_map<absl::string_view, TokenId> ids;
-  for (size_t id = 0; id < token_bytes.size(); ++id) {
-    if (!token_bytes[id].empty()) ids[token_bytes[id]] = static_cast<TokenId>(id);
+  ids.reserve(tokens.size());
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    if (!tokens[id].empty()) ids[tokens[id]] = static_cast<TokenId>(id);
   }
-  for (int byte = 0; byte < 256; ++byte) {
-    const char character = static_cast<char>(byte);
-    const auto found = ids.find(absl::string_view(&character, 1));
-    if (found == ids.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("the vocabulary has no token for byte ", byte,
-                                                     ": it is not byte-level BPE"));
-    }
-    byte_ids_[byte] = found->second;
-  }
+  const auto find = [&ids](absl::string_view token) {
+    const auto found = ids.find(token);
+    return found == ids.end() ? kUnknown : found->second;
+  };
+  IndexCharacters(tokens);
+  joined_ascii_.assign(kAscii * kAscii, false);
   merges_.reserve(merges.size());
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const auto [left, right] = merges[rank];
-    const auto in_range = [&](TokenId id) { return id >= 0 && id < token_bytes.size(); };
-    if (!in_range(left) || !in_range(right)) {
+    const auto is_token = [&](TokenId id) {
+      return id >= 0 && static_cast<size_t>(id) < tokens.size() && !tokens[id].empty();
+    };
+    if (!is_token(left) || !is_token(right)) {
       return absl::InvalidArgumentError(absl::StrCat("merge ", rank, " joins ids ", left, " and ",
-                                                     right, ", outside of the vocabulary of ",
-                                                     token_bytes.size()));
+                                                     right, ", which are not both tokens"));
     }
-    const std::string joined = token_bytes[left] + token_bytes[right];
-    const auto found = ids.find(joined);
-    if (found == ids.end()) {
+    const std::string joined = tokens[left] + tokens[right];
+    const TokenId result = find(joined);
+    if (result == kUnknown) {
       return absl::InvalidArgumentError(
           absl::StrCat("merge ", rank, " makes \"", joined, "\", which the vocabulary lacks"));
     }
-    merges_[PairKey(left, right)] = Merge{static_cast<int32_t>(rank), found->second};
+    merges_[PairKey(left, right)] = Merge{static_cast<int32_t>(rank), result};
+    const char32_t a = LastCharacter(tokens[left]), b = DecodeUtf8(tokens[right].data());
+    if (a < kAscii && b < kAscii) {
+      joined_ascii_[a * kAscii + b] = true;
+    } else {
+      joined_.insert(CharacterPair(a, b));
+    }
   }
-  if (ignore_merges) whole_pieces_.insert(ids.begin(), ids.end());
+  for (int byte = 0; byte < 256; ++byte) {
+    fallback_ids_[byte] = find(absl::StrFormat("<0x%02X>", byte));
+  }
+  if (options.raw_bytes) IndexBytes();
+  if (!options.unk_token.empty()) {
+    unk_id_ = find(options.unk_token);
+    if (unk_id_ == kUnknown) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("unk_token \"", options.unk_token, "\" is not in the model's vocabulary"));
+    }
+  }
+  if (options.ignore_merges) {
+    for (const auto& [token, id] : ids) {
+      const auto bytes = options.raw_bytes ? AlphabetToBytes(token) : std::string(token);
+      if (bytes.has_value()) whole_pieces_[*bytes] = id;
+    }
+  }
   return absl::OkStatus();
 }
 
-const BpeMerges::Merge* BpeMerges::Find(TokenId left, TokenId right) const {
+void BpeModel::IndexCharacters(const std::vector<std::string>& tokens) {
+  ascii_ids_.fill(kUnknown);
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    if (!IsOneCharacter(tokens[id])) continue;
+    const char32_t c = DecodeUtf8(tokens[id].data());
+    (c < kAscii ? ascii_ids_[c] : character_ids_[c]) = static_cast<TokenId>(id);
+  }
+}
+
+void BpeModel::IndexBytes() {
+  for (int byte = 0; byte < 256; ++byte) {
+    const char raw = static_cast<char>(byte);
+    byte_ids_[byte] = CharacterId(DecodeUtf8(BytesToAlphabet({&raw, 1}).data()));
+  }
+}
+
+const BpeModel::Merge* BpeModel::Find(TokenId left, TokenId right) const {
   const auto found = merges_.find(PairKey(left, right));
   return found == merges_.end() ? nullptr : &found->second;
 }
 
-void BpeMerges::Encode(absl::string_view piece, std::vector<TokenId>* ids) const {
+TokenId BpeModel::CharacterId(char32_t c) const {
+  if (c < kAscii) return ascii_ids_[c];
+  const auto found = character_ids_.find(c);
+  return found == character_ids_.end() ? kUnknown : found->second;
+}
+
+bool BpeModel::CanJoin(char32_t left, char32_t right) const {
+  if (left < kAscii && right < kAscii) return joined_ascii_[left * kAscii + right];
+  return joined_.contains(CharacterPair(left, right));
+}
+
+void BpeModel::Cut(absl::string_view piece, std::vector<absl::string_view>* parts) const {
+  if (options_.raw_bytes || options_.ignore_merges) {
+    parts->push_back(piece);
+    return;
+  }
+  size_t begin = 0;
+  char32_t previous = 0;
+  for (size_t at = 0; at < piece.size(); at += Utf8Length(piece[at])) {
+    const char32_t c = DecodeUtf8(piece.data() + at);
+    // Beside an unknown character nothing is cut: a run of them may be one token.
+    if (at > begin && !CanJoin(previous, c) && CharacterId(previous) != kUnknown &&
+        CharacterId(c) != kUnknown) {
+      parts->push_back(piece.substr(begin, at - begin));
+      begin = at;
+    }
+    previous = c;
+  }
+  parts->push_back(piece.substr(begin));
+}
+
+void BpeModel::Encode(absl::string_view piece, std::vector<TokenId>* ids) const {
   if (!whole_pieces_.empty()) {
     if (const auto found = whole_pieces_.find(piece); found != whole_pieces_.end()) {
       ids->push_back(found->second);
       return;
     }
   }
-  if (piece.size() <= kShortPieceBytes) {
-    EncodeShort(piece, ids);
+  if (piece.size() <= kFew) {
+    TokenId symbols[kFew];
+    const size_t size = AppendKnown(piece, symbols);
+    if (size > 0) {
+      ids->insert(ids->end(), symbols, symbols + MergeFew(symbols, size));
+      return;
+    }
+  }
+  std::vector<TokenId> symbols;
+  AppendSymbols(piece, &symbols);
+  if (symbols.size() <= kFew) {
+    symbols.resize(MergeFew(symbols.data(), symbols.size()));
+    ids->insert(ids->end(), symbols.begin(), symbols.end());
   } else {
-    EncodeLong(piece, ids);
+    MergeMany(symbols, ids);
   }
 }
 
+// The characters of a short piece; 0 when one is not in the vocabulary.
+size_t BpeModel::AppendKnown(absl::string_view piece, TokenId* symbols) const {
+  size_t size = 0;
+  TokenId lowest = 0;
+  if (options_.raw_bytes) {
+    for (const char byte : piece) {
+      symbols[size] = byte_ids_[static_cast<uint8_t>(byte)];
+      lowest = std::min(lowest, symbols[size++]);
+    }
+  } else {
+    for (size_t at = 0; at < piece.size(); at += Utf8Length(piece[at])) {
+      symbols[size] = CharacterId(DecodeUtf8(piece.data() + at));
+      lowest = std::min(lowest, symbols[size++]);
+    }
+  }
+  return lowest < 0 ? 0 : size;
+}
+
+bool BpeModel::AppendFallback(absl::string_view character, std::vector<TokenId>* symbols) const {
+  const size_t size = symbols->size();
+  for (const char byte : character) {
+    const TokenId id = fallback_ids_[static_cast<uint8_t>(byte)];
+    if (id == kUnknown) {
+      symbols->resize(size);
+      return false;
+    }
+    symbols->push_back(id);
+  }
+  return true;
+}
+
+// As Hugging Face does it: an unknown character's token waits for the next one that is known, so
+// that bytes that stand in for others may come before it.
+void BpeModel::AppendSymbols(absl::string_view piece, std::vector<TokenId>* symbols) const {
+  std::string in_alphabet;
+  if (options_.raw_bytes) {
+    in_alphabet = BytesToAlphabet(piece);
+    piece = in_alphabet;
+  }
+  bool unk_waits = false;
+  for (size_t at = 0; at < piece.size(); at += Utf8Length(piece[at])) {
+    const TokenId id = CharacterId(DecodeUtf8(piece.data() + at));
+    if (id != kUnknown) {
+      if (unk_waits) symbols->push_back(unk_id_);
+      unk_waits = false;
+      symbols->push_back(id);
+      continue;
+    }
+    if (options_.byte_fallback &&
+        AppendFallback(piece.substr(at, Utf8Length(piece[at])), symbols)) {
+      continue;
+    }
+    if (unk_id_ == kUnknown) continue;
+    if (unk_waits && !options_.fuse_unk) symbols->push_back(unk_id_);
+    unk_waits = true;
+  }
+  if (unk_waits) symbols->push_back(unk_id_);
+}
+
 // Quadratic in the length, which is small: arrays on the stack beat a heap.
-void BpeMerges::EncodeShort(absl::string_view piece, std::vector<TokenId>* ids) const {
-  TokenId symbols[kShortPieceBytes];
-  int32_t ranks[kShortPieceBytes];  // of the pair (i, i + 1)
-  TokenId results[kShortPieceBytes];
-  int count = static_cast<int>(piece.size());
-  for (int i = 0; i < count; ++i) symbols[i] = byte_ids_[static_cast<uint8_t>(piece[i])];
+size_t BpeModel::MergeFew(TokenId* symbols, size_t size) const {
+  int32_t ranks[kFew];  // of the pair (i, i + 1)
+  TokenId results[kFew];
+  int count = static_cast<int>(size);
   const auto rank_pair = [&](int i) {
     const Merge* merge = i + 1 < count ? Find(symbols[i], symbols[i + 1]) : nullptr;
     ranks[i] = merge == nullptr ? kNoRank : merge->rank;
@@ -113,10 +253,10 @@ void BpeMerges::EncodeShort(absl::string_view piece, std::vector<TokenId>* ids) 
     rank_pair(best);
     if (best > 0) rank_pair(best - 1);
   }
-  ids->insert(ids->end(), symbols, symbols + count);
+  return static_cast<size_t>(count);
 }
 
-void BpeMerges::EncodeLong(absl::string_view piece, std::vector<TokenId>* ids) const {
+void BpeModel::MergeMany(absl::Span<const TokenId> symbol_ids, std::vector<TokenId>* ids) const {
   struct Symbol {
     TokenId id;
     int32_t previous, next;  // -1: none
@@ -128,10 +268,10 @@ void BpeMerges::EncodeLong(absl::string_view piece, std::vector<TokenId>* ids) c
       return rank != other.rank ? rank > other.rank : left > other.left;
     }
   };
-  const int32_t size = static_cast<int32_t>(piece.size());
+  const int32_t size = static_cast<int32_t>(symbol_ids.size());
   std::vector<Symbol> symbols(size);
   for (int32_t i = 0; i < size; ++i) {
-    symbols[i] = {byte_ids_[static_cast<uint8_t>(piece[i])], i - 1, i + 1 < size ? i + 1 : -1};
+    symbols[i] = {symbol_ids[i], i - 1, i + 1 < size ? i + 1 : -1};
   }
   std::priority_queue<Candidate> queue;
   const auto consider = [&](int32_t left) {
@@ -158,50 +298,6 @@ void BpeMerges::EncodeLong(absl::string_view piece, std::vector<TokenId>* ids) c
     consider(top.left);
   }
   for (int32_t i = 0; i >= 0; i = symbols[i].next) ids->push_back(symbols[i].id);
-}
-
-PieceCache::PieceCache() : slots_(size_t{1} << kCacheBits) {}
-
-// Overlapping loads: with the length they tell any two pieces of up to 16 bytes apart.
-PieceCache::Slot PieceCache::KeyOf(absl::string_view piece) {
-  Slot key;
-  const size_t size = piece.size();
-  const char* bytes = piece.data();
-  key.length = static_cast<uint16_t>(size);
-  if (size >= 8) {
-    key.low = Load64(bytes);
-    key.high = Load64(bytes + size - 8);
-  } else if (size >= 4) {
-    key.low = Load32(bytes) | Load32(bytes + size - 4) << 32;
-  } else {
-    for (size_t i = 0; i < size; ++i) {
-      key.low |= static_cast<uint64_t>(static_cast<uint8_t>(bytes[i])) << (8 * i);
-    }
-  }
-  return key;
-}
-
-size_t PieceCache::IndexOf(const Slot& key) {
-  uint64_t mixed = (key.low ^ key.length) * 0x9E3779B97F4A7C15u;
-  mixed = (mixed ^ (mixed >> 32) ^ key.high) * 0xD6E8FEB86659FD93u;
-  return mixed >> (64 - kCacheBits);
-}
-
-bool PieceCache::Append(absl::string_view piece, std::vector<TokenId>* ids) const {
-  if (piece.size() > kMaxPieceBytes) return false;
-  const Slot key = KeyOf(piece);
-  const Slot& slot = slots_[IndexOf(key)];
-  if (slot.low != key.low || slot.high != key.high || slot.length != key.length) return false;
-  ids->insert(ids->end(), slot.ids.data(), slot.ids.data() + slot.id_count);
-  return true;
-}
-
-void PieceCache::Insert(absl::string_view piece, absl::Span<const TokenId> ids) {
-  if (piece.empty() || piece.size() > kMaxPieceBytes || ids.size() > kMaxIds) return;
-  Slot slot = KeyOf(piece);
-  slot.id_count = static_cast<uint16_t>(ids.size());
-  std::copy(ids.begin(), ids.end(), slot.ids.begin());
-  slots_[IndexOf(slot)] = slot;
 }
 
 }  // namespace trainyard::tokenizer

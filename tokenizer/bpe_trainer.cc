@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "tokenizer/byte_alphabet.h"
+#include "tokenizer/utf8.h"
 
 namespace trainyard::tokenizer {
 namespace {
@@ -156,13 +157,15 @@ absl::StatusOr<std::unique_ptr<BpeTrainer>> BpeTrainer::Create(BpeTrainerOptions
     }
   }
   std::unique_ptr<BpeTrainer> trainer(new BpeTrainer(std::move(options)));
-  TY_ASSIGN_OR_RETURN(trainer->pretokenizer_, MakePretokenizer(trainer->options_.pattern));
+  TY_ASSIGN_OR_RETURN(trainer->pattern_, MakeRegexPattern(trainer->options_.pattern));
   return trainer;
 }
 
 void BpeTrainer::Feed(absl::string_view text) {
+  std::string valid;
+  if (!IsValidUtf8(text)) text = valid = ReplaceInvalidUtf8(text);
   pieces_.clear();
-  pretokenizer_->Split(text, &pieces_);
+  pattern_->Isolate(text, &pieces_);
   for (const absl::string_view piece : pieces_) ++counts_[piece];
 }
 

@@ -31,7 +31,7 @@ class BpeTrainer {
   // token that is empty or given twice, for a bad pattern.
   static absl::StatusOr<std::unique_ptr<BpeTrainer>> Create(BpeTrainerOptions options);
 
-  // Counts one text. Specials in it are text.
+  // Counts one text. Specials in it are text; bytes that are not UTF-8 count as U+FFFD.
   void Feed(absl::string_view text);
 
   // The tokenizer; the trainer is spent. It has fewer ids than asked for when the text runs out of
@@ -42,7 +42,7 @@ class BpeTrainer {
   explicit BpeTrainer(BpeTrainerOptions options) : options_(std::move(options)) {}
 
   BpeTrainerOptions options_;
-  std::unique_ptr<Pretokenizer> pretokenizer_;
+  std::unique_ptr<Pattern> pattern_;
   std::vector<absl::string_view> pieces_;
   absl::flat_hash_map<std::string, int64_t> counts_;
 };

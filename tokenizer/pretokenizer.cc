@@ -1,186 +1,267 @@
 #include "tokenizer/pretokenizer.h"
 
-#include <simdjson.h>
-#include <utf8proc.h>
-
-#include <array>
-#include <cstdint>
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/status.h"
-#include "tokenizer/regex.h"
-#include "tokenizer/utf8.h"
+#include "tokenizer/byte_alphabet.h"
+#include "tokenizer/component.h"
+#include "tokenizer/pattern.h"
+#include "tokenizer/unicode.h"
 
 namespace trainyard::tokenizer {
 namespace {
 
-enum CharacterClass : uint8_t { kLetter, kNumber, kSpace, kOther, kMultiByte };
+constexpr char kSupported[] =
+    "ByteLevel, Split, Metaspace, Digits, Whitespace, WhitespaceSplit and Sequence";
 
-constexpr std::array<CharacterClass, 256> AsciiClasses() {
-  std::array<CharacterClass, 256> classes{};
-  for (int c = 0; c < 256; ++c) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    const bool space = c == ' ' || (c >= '\t' && c <= '\r');
-    classes[c] = c >= 128               ? kMultiByte
-                 : letter               ? kLetter
-                 : c >= '0' && c <= '9' ? kNumber
-                 : space                ? kSpace
-                                        : kOther;
-  }
-  return classes;
-}
-constexpr std::array<CharacterClass, 256> kByteClasses = AsciiClasses();
+// What Rust's regex crate understands by \w+|[^\w\s]+.
+constexpr char kWordsOrSigns[] =
+    "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}]+|"
+    "[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}\\p{White_Space}]+";
 
-// The White_Space characters outside of ASCII.
-bool IsWideSpace(char32_t c) {
-  return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 ||
-         c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+absl::string_view Keep(std::string text, Pieces* pieces) {
+  return pieces->rewritten.emplace_back(std::move(text));
 }
 
-CharacterClass WideClass(char32_t c) {
-  switch (utf8proc_category(static_cast<utf8proc_int32_t>(c))) {
-    case UTF8PROC_CATEGORY_LU:
-    case UTF8PROC_CATEGORY_LL:
-    case UTF8PROC_CATEGORY_LT:
-    case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO:
-      return kLetter;
-    case UTF8PROC_CATEGORY_ND:
-    case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO:
-      return kNumber;
-    default:
-      return IsWideSpace(c) ? kSpace : kOther;
-  }
+// `piece` with `prefix` before it, which stems from where the piece begins.
+Piece WithPrefix(absl::string_view prefix, const Piece& piece, Pieces* pieces) {
+  return {Keep(absl::StrCat(prefix, piece.text), pieces),
+          piece.first_bytes > 0 ? piece.first_bytes + prefix.size() : 0};
 }
 
-// Reads one text from front to back.
-class Gpt2Scanner {
- public:
-  explicit Gpt2Scanner(absl::string_view text)
-      : at_(text.data()), end_(text.data() + text.size()) {}
-
-  bool done() const { return at_ == end_; }
-
-  absl::string_view NextPiece() {
-    const char* begin = at_;
-    if (const int contraction = ContractionLength(); contraction > 0) {
-      at_ += contraction;
-    } else {
-      CharacterClass first = ClassAt(at_);
-      if (*at_ == ' ' && at_ + 1 < end_) {
-        const CharacterClass second = ClassAt(at_ + 1);
-        if (second != kSpace) {
-          first = second;
-          ++at_;
-        }
-      }
-      if (first == kSpace) {
-        SkipSpaces();
-      } else {
-        SkipRun(first);
-      }
+// Cuts each piece by a pattern.
+void Split(const Pattern& pattern, SplitRule rule, std::vector<Piece>* list) {
+  std::vector<Piece> cut;
+  cut.reserve(list->size());
+  std::vector<absl::string_view> parts;
+  for (const Piece& piece : *list) {
+    parts.clear();
+    SplitByPattern(pattern, rule, piece.text, &parts);
+    for (const absl::string_view part : parts) {
+      const size_t begin = static_cast<size_t>(part.data() - piece.text.data());
+      const size_t end = begin + part.size();
+      cut.push_back({part, std::clamp(piece.first_bytes, begin, end) - begin});
     }
-    return absl::string_view(begin, at_ - begin);
+  }
+  *list = std::move(cut);
+}
+
+class SequencePretokenizer : public Pretokenizer {
+ public:
+  explicit SequencePretokenizer(std::vector<std::unique_ptr<Pretokenizer>> steps)
+      : steps_(std::move(steps)) {}
+  void Apply(Pieces* pieces) const override {
+    for (const auto& step : steps_) step->Apply(pieces);
   }
 
  private:
-  // 's 't 'm 'd: 2; 're 've 'll: 3; anything else: 0.
-  int ContractionLength() const {
-    if (*at_ != '\'' || end_ - at_ < 2) return 0;
-    const char a = at_[1];
-    if (a == 's' || a == 't' || a == 'm' || a == 'd') return 2;
-    if (end_ - at_ < 3) return 0;
-    const char b = at_[2];
-    return (b == 'e' && (a == 'r' || a == 'v')) || (a == 'l' && b == 'l') ? 3 : 0;
-  }
-
-  CharacterClass ClassAt(const char* at) const {
-    const CharacterClass simple = kByteClasses[static_cast<uint8_t>(*at)];
-    return simple != kMultiByte ? simple : WideClass(DecodeUtf8(at));
-  }
-
-  void SkipRun(CharacterClass wanted) {
-    while (at_ < end_) {
-      const CharacterClass simple = kByteClasses[static_cast<uint8_t>(*at_)];
-      if (simple == wanted) {
-        ++at_;
-      } else if (simple == kMultiByte && WideClass(DecodeUtf8(at_)) == wanted) {
-        at_ += Utf8Length(*at_);
-      } else {
-        return;
-      }
-    }
-  }
-
-  // A run of white space, but for its last character when a word follows: that one goes with the
-  // word, or stands alone.
-  void SkipSpaces() {
-    const char* last = at_;
-    int characters = 0;
-    while (at_ < end_ && ClassAt(at_) == kSpace) {
-      last = at_;
-      at_ += Utf8Length(*at_);
-      ++characters;
-    }
-    if (at_ < end_ && characters > 1) at_ = last;
-  }
-
-  const char* at_;
-  const char* const end_;
+  const std::vector<std::unique_ptr<Pretokenizer>> steps_;
 };
 
-class Gpt2Pretokenizer : public Pretokenizer {
-  void SplitValid(absl::string_view text, std::vector<absl::string_view>* pieces) const override {
-    Gpt2Scanner scanner(text);
-    while (!scanner.done()) pieces->push_back(scanner.NextPiece());
-  }
-};
-
-class RegexPretokenizer : public Pretokenizer {
+class SplitPretokenizer : public Pretokenizer {
  public:
-  explicit RegexPretokenizer(std::unique_ptr<Regex> regex) : regex_(std::move(regex)) {}
+  SplitPretokenizer(std::unique_ptr<Pattern> pattern, SplitRule rule)
+      : pattern_(std::move(pattern)), rule_(rule) {}
+  void Apply(Pieces* pieces) const override { Split(*pattern_, rule_, &pieces->list); }
 
  private:
-  void SplitValid(absl::string_view text, std::vector<absl::string_view>* pieces) const override {
-    regex_->Split(text, pieces);
+  const std::unique_ptr<Pattern> pattern_;
+  const SplitRule rule_;
+};
+
+struct ByteLevelOptions {
+  bool add_prefix_space = true;
+  bool use_regex = true;
+  bool last = false;  // the bytes are left as they are
+};
+
+class ByteLevelPretokenizer : public Pretokenizer {
+ public:
+  explicit ByteLevelPretokenizer(ByteLevelOptions options)
+      : options_(options), pattern_(MakeGpt2Pattern()) {}
+
+  void Apply(Pieces* pieces) const override {
+    if (options_.add_prefix_space) {
+      for (Piece& piece : pieces->list) {
+        if (piece.text[0] != ' ') piece = WithPrefix(" ", piece, pieces);
+      }
+    }
+    if (options_.use_regex) Split(*pattern_, {}, &pieces->list);
+    if (options_.last) return;
+    for (Piece& piece : pieces->list) {
+      std::string front = BytesToAlphabet(piece.text.substr(0, piece.first_bytes));
+      const std::string rest = BytesToAlphabet(piece.text.substr(piece.first_bytes));
+      piece.first_bytes = front.size();
+      piece.text = Keep(std::move(front) + rest, pieces);
+    }
   }
 
-  const std::unique_ptr<Regex> regex_;
+ private:
+  const ByteLevelOptions options_;
+  const std::unique_ptr<Pattern> pattern_;
 };
+
+enum class PrependScheme { kAlways, kFirst, kNever };
+
+struct MetaspaceOptions {
+  std::string replacement;  // one character
+  PrependScheme prepend = PrependScheme::kAlways;
+  bool split = true;
+};
+
+class MetaspacePretokenizer : public Pretokenizer {
+ public:
+  explicit MetaspacePretokenizer(MetaspaceOptions options)
+      : options_(std::move(options)), pattern_(MakeLiteralPattern(options_.replacement)) {}
+
+  void Apply(Pieces* pieces) const override {
+    for (Piece& piece : pieces->list) {
+      if (absl::StrContains(piece.text, ' ')) piece = WithoutSpaces(piece, pieces);
+      const bool prepends = options_.prepend == PrependScheme::kAlways ||
+                            (options_.prepend == PrependScheme::kFirst && piece.first_bytes > 0);
+      if (prepends && !absl::StartsWith(piece.text, options_.replacement)) {
+        piece = WithPrefix(options_.replacement, piece, pieces);
+      }
+    }
+    if (options_.split) {
+      Split(*pattern_, {SplitBehavior::kMergedWithNext, false}, &pieces->list);
+    }
+  }
+
+ private:
+  Piece WithoutSpaces(const Piece& piece, Pieces* pieces) const {
+    const auto replaced = [&](absl::string_view text) {
+      return absl::StrReplaceAll(text, {{" ", options_.replacement}});
+    };
+    std::string front = replaced(piece.text.substr(0, piece.first_bytes));
+    const size_t first_bytes = front.size();
+    front += replaced(piece.text.substr(piece.first_bytes));
+    return {Keep(std::move(front), pieces), first_bytes};
+  }
+
+  const MetaspaceOptions options_;
+  const std::unique_ptr<Pattern> pattern_;
+};
+
+using Made = absl::StatusOr<std::unique_ptr<Pretokenizer>>;
+
+Made MakeByteLevel(const Json& json, absl::string_view document, bool last) {
+  const JsonReader reader(json, document);
+  TY_RETURN_IF_ERROR(reader.OnlyFields({"type", "add_prefix_space", "trim_offsets", "use_regex"}));
+  ByteLevelOptions options;
+  TY_ASSIGN_OR_RETURN(options.add_prefix_space, reader.Bool("add_prefix_space", true));
+  TY_ASSIGN_OR_RETURN(options.use_regex, reader.Bool("use_regex", true));
+  options.last = last;
+  return std::make_unique<ByteLevelPretokenizer>(options);
+}
+
+Made MakeSplit(const Json& json, absl::string_view document) {
+  const JsonReader reader(json, document);
+  TY_RETURN_IF_ERROR(reader.OnlyFields({"type", "pattern", "behavior", "invert"}));
+  TY_ASSIGN_OR_RETURN(const Json* pattern_json, reader.Object("pattern"));
+  TY_ASSIGN_OR_RETURN(std::unique_ptr<Pattern> pattern, ReadPattern(*pattern_json, document));
+  TY_ASSIGN_OR_RETURN(const std::string behavior, reader.String("behavior"));
+  SplitRule rule;
+  TY_ASSIGN_OR_RETURN(rule.behavior, ParseSplitBehavior(behavior, document));
+  TY_ASSIGN_OR_RETURN(rule.invert, reader.Bool("invert", false));
+  return std::make_unique<SplitPretokenizer>(std::move(pattern), rule);
+}
+
+absl::StatusOr<PrependScheme> ParseScheme(absl::string_view name, absl::string_view document) {
+  if (name == "always") return PrependScheme::kAlways;
+  if (name == "first") return PrependScheme::kFirst;
+  if (name == "never") return PrependScheme::kNever;
+  return absl::InvalidArgumentError(absl::StrCat(
+      document, ": prepend_scheme \"", name, "\" is not supported; always, first and never are"));
+}
+
+// Both its forms: {"add_prefix_space"} and {"prepend_scheme", "split"}.
+Made MakeMetaspace(const Json& json, absl::string_view document) {
+  const JsonReader reader(json, document);
+  TY_RETURN_IF_ERROR(reader.OnlyFields(
+      {"type", "replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep"}));
+  MetaspaceOptions options;
+  TY_ASSIGN_OR_RETURN(options.replacement, ReadCharacter(reader, "replacement", document));
+  TY_ASSIGN_OR_RETURN(const bool add_prefix_space, reader.Bool("add_prefix_space", true));
+  TY_ASSIGN_OR_RETURN(const std::string scheme,
+                      reader.String("prepend_scheme", add_prefix_space ? "always" : "never"));
+  TY_ASSIGN_OR_RETURN(options.prepend, ParseScheme(scheme, document));
+  if (!add_prefix_space && options.prepend != PrependScheme::kNever) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        document, ": add_prefix_space false contradicts prepend_scheme \"", scheme, "\""));
+  }
+  TY_ASSIGN_OR_RETURN(options.split, reader.Bool("split", true));
+  return std::make_unique<MetaspacePretokenizer>(std::move(options));
+}
+
+Made MakeDigits(const Json& json, absl::string_view document) {
+  const JsonReader reader(json, document);
+  TY_RETURN_IF_ERROR(reader.OnlyFields({"type", "individual_digits"}));
+  TY_ASSIGN_OR_RETURN(const bool individual, reader.Bool("individual_digits", false));
+  return std::make_unique<SplitPretokenizer>(
+      MakeCharacterPattern(&IsNumber),
+      SplitRule{individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous, false});
+}
+
+Made MakeWhitespace(const Json& json, absl::string_view document, absl::string_view type) {
+  TY_RETURN_IF_ERROR(JsonReader(json, document).OnlyFields({"type"}));
+  if (type == "WhitespaceSplit") {
+    return std::make_unique<SplitPretokenizer>(MakeCharacterPattern(&IsWhiteSpace),
+                                               SplitRule{SplitBehavior::kRemoved, false});
+  }
+  TY_ASSIGN_OR_RETURN(std::unique_ptr<Pattern> pattern, MakePcre2Pattern(kWordsOrSigns));
+  return std::make_unique<SplitPretokenizer>(std::move(pattern),
+                                             SplitRule{SplitBehavior::kRemoved, true});
+}
+
+// The steps of a component, a Sequence's within a Sequence included, in order.
+absl::Status Flatten(const Json& json, absl::string_view document,
+                     std::vector<const Json*>* steps) {
+  TY_ASSIGN_OR_RETURN(const std::string type, ComponentType(json, document));
+  if (type != "Sequence") {
+    steps->push_back(&json);
+    return absl::OkStatus();
+  }
+  TY_ASSIGN_OR_RETURN(const Json* elements, ReadSequence(json, "pretokenizers", document));
+  for (const Json& element : *elements) {
+    TY_RETURN_IF_ERROR(Flatten(element, document, steps));
+  }
+  return absl::OkStatus();
+}
+
+Made MakeStep(const Json& json, absl::string_view document, bool last) {
+  TY_ASSIGN_OR_RETURN(const std::string type, ComponentType(json, document));
+  if (type == "ByteLevel") return MakeByteLevel(json, document, last);
+  if (type == "Split") return MakeSplit(json, document);
+  if (type == "Metaspace") return MakeMetaspace(json, document);
+  if (type == "Digits") return MakeDigits(json, document);
+  if (type == "Whitespace" || type == "WhitespaceSplit") {
+    return MakeWhitespace(json, document, type);
+  }
+  return UnsupportedType(document, type, kSupported);
+}
 
 }  // namespace
 
-void Pretokenizer::Split(absl::string_view text, std::vector<absl::string_view>* pieces) const {
-  if (simdjson::validate_utf8(text.data(), text.size())) {
-    SplitValid(text, pieces);
-    return;
+absl::StatusOr<PretokenizerChoice> MakePretokenizer(const Json& json, absl::string_view document) {
+  PretokenizerChoice choice;
+  if (json.is_null()) return choice;
+  std::vector<const Json*> elements;
+  TY_RETURN_IF_ERROR(Flatten(json, document, &elements));
+  std::vector<std::unique_ptr<Pretokenizer>> steps;
+  for (const Json* element : elements) {
+    const bool last = element == elements.back();
+    TY_ASSIGN_OR_RETURN(steps.emplace_back(), MakeStep(*element, document, last));
+    choice.raw_bytes = last && (*element)["type"] == "ByteLevel";
   }
-  while (!text.empty()) {
-    const size_t valid = ValidUtf8Prefix(text);
-    if (valid > 0) SplitValid(text.substr(0, valid), pieces);
-    text.remove_prefix(valid);
-    size_t broken = 0;
-    while (broken < text.size() && ValidUtf8Prefix(text.substr(broken, kMaxUtf8Bytes)) == 0) {
-      ++broken;
-    }
-    if (broken > 0) pieces->push_back(text.substr(0, broken));
-    text.remove_prefix(broken);
-  }
-}
-
-std::unique_ptr<Pretokenizer> MakeGpt2Pretokenizer() {
-  return std::make_unique<Gpt2Pretokenizer>();
-}
-
-absl::StatusOr<std::unique_ptr<Pretokenizer>> MakeRegexPretokenizer(absl::string_view pattern) {
-  TY_ASSIGN_OR_RETURN(std::unique_ptr<Regex> regex, Regex::Compile(pattern));
-  return std::make_unique<RegexPretokenizer>(std::move(regex));
-}
-
-absl::StatusOr<std::unique_ptr<Pretokenizer>> MakePretokenizer(absl::string_view pattern) {
-  if (pattern == kGpt2Pattern) return MakeGpt2Pretokenizer();
-  return MakeRegexPretokenizer(pattern);
+  choice.pretokenizer = steps.size() == 1
+                            ? std::move(steps[0])
+                            : std::make_unique<SequencePretokenizer>(std::move(steps));
+  return choice;
 }
 
 }  // namespace trainyard::tokenizer

@@ -1,46 +1,48 @@
-// Cuts text into the pieces that byte-pair encoding works on: no merge ever crosses a cut.
+// Cuts text into the pieces that the model works on: no merge ever crosses a cut.
 
 #ifndef TRAINYARD_TOKENIZER_PRETOKENIZER_H_
 #define TRAINYARD_TOKENIZER_PRETOKENIZER_H_
 
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/json.h"
 
 namespace trainyard::tokenizer {
 
-// The pattern of GPT-2 (Radford et al. 2019), as Hugging Face writes it.
-inline constexpr char kGpt2Pattern[] =
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+struct Piece {
+  absl::string_view text;  // valid UTF-8, never empty
+  size_t first_bytes = 0;  // as in NormalText
+};
 
-// Immutable, thread-safe. The pieces of a text, put together, are the text, byte for byte. A run
-// of bytes that are not UTF-8 is a piece of its own and acts like an end of the text on both sides.
+// Pieces, and the memory of those that a step has rewritten. Where none was, they are views into
+// the text they were cut from, which must stay.
+struct Pieces {
+  std::vector<Piece> list;
+  std::list<std::string> rewritten;
+};
+
+// Immutable, thread-safe.
 class Pretokenizer {
  public:
   virtual ~Pretokenizer() = default;
-
-  // Appends the pieces (views into `text`) to `pieces`.
-  void Split(absl::string_view text, std::vector<absl::string_view>* pieces) const;
-
- private:
-  // The same for valid UTF-8.
-  virtual void SplitValid(absl::string_view text, std::vector<absl::string_view>* pieces) const = 0;
+  // Cuts and rewrites each piece.
+  virtual void Apply(Pieces* pieces) const = 0;
 };
 
-// The GPT-2 pattern as a hand-written scanner: equal to the pattern on PCRE2 (a test holds them
-// together) and several times as fast. Letter and number classes are those of utf8proc's Unicode.
-std::unique_ptr<Pretokenizer> MakeGpt2Pretokenizer();
+struct PretokenizerChoice {
+  std::unique_ptr<Pretokenizer> pretokenizer;  // null: a text is one piece
+  // The last step is ByteLevel: the pieces are the bytes themselves, which the model must read as
+  // characters of the byte alphabet (byte_alphabet.h).
+  bool raw_bytes = false;
+};
 
-// Any pattern, on PCRE2 with JIT. \s and \S mean Unicode's White_Space property, as in Hugging
-// Face's regular expressions. Bytes between two matches are pieces too. InvalidArgument shows the
-// pattern, and where it is wrong.
-absl::StatusOr<std::unique_ptr<Pretokenizer>> MakeRegexPretokenizer(absl::string_view pattern);
-
-// The fastest one there is for `pattern`.
-absl::StatusOr<std::unique_ptr<Pretokenizer>> MakePretokenizer(absl::string_view pattern);
+// The "pre_tokenizer" of a tokenizer.json. InvalidArgument lists the types there are.
+absl::StatusOr<PretokenizerChoice> MakePretokenizer(const Json& json, absl::string_view document);
 
 }  // namespace trainyard::tokenizer
 

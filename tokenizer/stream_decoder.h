@@ -3,21 +3,22 @@
 #ifndef TRAINYARD_TOKENIZER_STREAM_DECODER_H_
 #define TRAINYARD_TOKENIZER_STREAM_DECODER_H_
 
+#include <memory>
 #include <string>
 
 #include "tokenizer/tokenizer.h"
 
 namespace trainyard::tokenizer {
 
-// Every string it returns is valid UTF-8, and so is their sum. Bytes that can not become UTF-8 any
-// more turn into U+FFFD, one for each maximal broken run, as Unicode recommends. Owned by one
-// thread; the tokenizer must outlive it.
+// Every string it returns is valid UTF-8, and their sum is the tokenizer's Decode of all the ids.
+// What later ids can still change is held back: the beginning of a character; with ByteFallback a
+// run of byte tokens until it ends. Owned by one thread; the tokenizer must outlive it.
 class StreamDecoder {
  public:
   StreamDecoder(const Tokenizer& tokenizer, SpecialTokens specials)
-      : tokenizer_(tokenizer), specials_(specials) {}
+      : tokenizer_(tokenizer), specials_(specials), decoding_(tokenizer.decoder().Start()) {}
 
-  // The text that `id` completes; may be empty while a character waits for its last bytes.
+  // The text that `id` completes; may be empty.
   std::string Push(TokenId id);
   // What is left: an unfinished character becomes U+FFFD. The decoder starts anew.
   std::string Finish();
@@ -25,11 +26,8 @@ class StreamDecoder {
  private:
   const Tokenizer& tokenizer_;
   const SpecialTokens specials_;
-  std::string pending_;  // the beginning of one character
+  std::unique_ptr<DecodingText> decoding_;
 };
-
-// `bytes` with every broken run replaced by U+FFFD: always valid UTF-8.
-std::string ReplaceInvalidUtf8(absl::string_view bytes);
 
 }  // namespace trainyard::tokenizer
 

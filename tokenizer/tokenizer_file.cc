@@ -1,17 +1,21 @@
 #include "tokenizer/tokenizer_file.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <system_error>
 #include <utility>
-#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/atomic_file.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "tokenizer/byte_alphabet.h"
+#include "tokenizer/sentencepiece_file.h"
 
 namespace trainyard::tokenizer {
 namespace {
@@ -20,231 +24,145 @@ constexpr int64_t kMaxVocabulary = int64_t{1} << 24;
 
 using VocabularyIds = absl::flat_hash_map<std::string, TokenId>;
 
-std::string QuotedJson(absl::string_view text) {
-  return Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 absl::Status Unsupported(absl::string_view document, absl::string_view component,
                          absl::string_view why) {
   return absl::InvalidArgumentError(
       absl::StrCat(document, ": ", component, " is not supported: ", why));
 }
 
-// The vocabulary object into bytes by id. Contents of added tokens stay as they are.
-absl::Status ReadVocabulary(const Json& vocabulary, absl::string_view document,
-                            TokenizerParts* parts, VocabularyIds* ids) {
-  absl::flat_hash_map<TokenId, std::string> added;
-  for (const AddedToken& token : parts->added) added[token.id] = token.content;
-  for (const auto& [text, value] : vocabulary.items()) {
+absl::Status ReadVocabulary(const Json& vocabulary, absl::string_view document, TokenizerSpec* spec,
+                            VocabularyIds* ids) {
+  for (const auto& [token, value] : vocabulary.items()) {
     if (!value.is_number_integer() || value.get<int64_t>() < 0 ||
         value.get<int64_t>() >= kMaxVocabulary) {
-      return absl::InvalidArgumentError(absl::StrCat(document, ": the id of token \"", text,
+      return absl::InvalidArgumentError(absl::StrCat(document, ": the id of token \"", token,
                                                      "\" must be 0 .. ", kMaxVocabulary - 1));
     }
-    const TokenId id = value.get<TokenId>();
-    (*ids)[text] = id;
-    if (id >= parts->token_bytes.size()) parts->token_bytes.resize(id + 1);
-    if (const auto found = added.find(id); found != added.end() && found->second == text) continue;
-    if (!parts->token_bytes[id].empty()) {
+    const size_t id = value.get<size_t>();
+    (*ids)[token] = static_cast<TokenId>(id);
+    if (id >= spec->tokens.size()) spec->tokens.resize(id + 1);
+    if (!spec->tokens[id].empty()) {
       return absl::InvalidArgumentError(absl::StrCat(document, ": id ", id, " is given twice"));
     }
-    std::optional<std::string> bytes = AlphabetToBytes(text);
-    if (!bytes.has_value()) {
-      return absl::InvalidArgumentError(absl::StrCat(document, ": token \"", text, "\" (id ", id,
-                                                     ") is not written in the byte alphabet"));
-    }
-    parts->token_bytes[id] = *std::move(bytes);
+    spec->tokens[id] = token;
   }
   return absl::OkStatus();
 }
 
 absl::Status AddMerge(absl::string_view left, absl::string_view right, const VocabularyIds& ids,
-                      absl::string_view document, TokenizerParts* parts) {
+                      absl::string_view document, TokenizerSpec* spec) {
   const auto left_id = ids.find(left), right_id = ids.find(right);
   if (left_id == ids.end() || right_id == ids.end()) {
-    return absl::InvalidArgumentError(absl::StrCat(document, ": merge ", parts->merges.size(),
-                                                   " \"", left, " ", right,
+    return absl::InvalidArgumentError(absl::StrCat(document, ": merge ", spec->merges.size(), " \"",
+                                                   left, " ", right,
                                                    "\" names a token that the vocabulary lacks"));
   }
-  parts->merges.push_back({left_id->second, right_id->second});
+  spec->merges.push_back({left_id->second, right_id->second});
   return absl::OkStatus();
 }
 
 absl::Status AddMergeLine(absl::string_view line, const VocabularyIds& ids,
-                          absl::string_view document, TokenizerParts* parts) {
+                          absl::string_view document, TokenizerSpec* spec) {
+  if (absl::StartsWith(line, "#version")) return absl::OkStatus();
   const std::vector<absl::string_view> sides = absl::StrSplit(line, ' ');
   if (sides.size() != 2) {
-    return absl::InvalidArgumentError(absl::StrCat(document, ": merge ", parts->merges.size(),
-                                                   " \"", line, "\" is not two tokens"));
+    return absl::InvalidArgumentError(absl::StrCat(document, ": merge ", spec->merges.size(), " \"",
+                                                   line, "\" is not two tokens"));
   }
-  return AddMerge(sides[0], sides[1], ids, document, parts);
+  return AddMerge(sides[0], sides[1], ids, document, spec);
 }
 
 absl::Status ReadMerges(const Json& merges, const VocabularyIds& ids, absl::string_view document,
-                        TokenizerParts* parts) {
+                        TokenizerSpec* spec) {
   for (const Json& merge : merges) {
     if (merge.is_string()) {
-      TY_RETURN_IF_ERROR(AddMergeLine(merge.get<std::string>(), ids, document, parts));
+      TY_RETURN_IF_ERROR(AddMergeLine(merge.get_ref<const std::string&>(), ids, document, spec));
     } else if (merge.is_array() && merge.size() == 2 && merge[0].is_string() &&
                merge[1].is_string()) {
-      TY_RETURN_IF_ERROR(
-          AddMerge(merge[0].get<std::string>(), merge[1].get<std::string>(), ids, document, parts));
+      TY_RETURN_IF_ERROR(AddMerge(merge[0].get_ref<const std::string&>(),
+                                  merge[1].get_ref<const std::string&>(), ids, document, spec));
     } else {
       return absl::InvalidArgumentError(
-          absl::StrCat(document, ": model.merges[", parts->merges.size(), "] is not two tokens"));
+          absl::StrCat(document, ": model.merges[", spec->merges.size(), "] is not two tokens"));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status ReadModel(const Json& model, absl::string_view document, TokenizerParts* parts) {
-  JsonReader reader(model, absl::StrCat(document, ": model"));
+absl::Status ReadBpeOptions(const JsonReader& reader, absl::string_view document,
+                            BpeOptions* options) {
+  TY_RETURN_IF_ERROR(reader.OnlyFields({"type", "dropout", "unk_token", "continuing_subword_prefix",
+                                        "end_of_word_suffix", "fuse_unk", "byte_fallback",
+                                        "ignore_merges", "vocab", "merges"}));
   TY_ASSIGN_OR_RETURN(const std::string type, reader.String("type", "BPE"));
   if (type != "BPE") return Unsupported(document, absl::StrCat("model ", type), "only BPE is");
-  for (const char* field : {"dropout", "unk_token"}) {
-    if (reader.Has(field)) return Unsupported(document, absl::StrCat("model.", field), "set");
-  }
+  TY_ASSIGN_OR_RETURN(const double dropout, reader.Double("dropout", 0));
+  if (dropout != 0) return Unsupported(document, "model.dropout", "ids would be random");
   for (const char* field : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     TY_ASSIGN_OR_RETURN(const std::string value, reader.String(field, ""));
-    if (!value.empty()) return Unsupported(document, absl::StrCat("model.", field), "set");
+    if (!value.empty()) {
+      return Unsupported(document, absl::StrCat("model.", field, " \"", value, "\""),
+                         "only an empty one is");
+    }
   }
-  TY_ASSIGN_OR_RETURN(const bool byte_fallback, reader.Bool("byte_fallback", false));
-  if (byte_fallback) return Unsupported(document, "model.byte_fallback", "set");
-  TY_ASSIGN_OR_RETURN(parts->ignore_merges, reader.Bool("ignore_merges", false));
+  TY_ASSIGN_OR_RETURN(options->unk_token, reader.String("unk_token", ""));
+  TY_ASSIGN_OR_RETURN(options->fuse_unk, reader.Bool("fuse_unk", false));
+  TY_ASSIGN_OR_RETURN(options->byte_fallback, reader.Bool("byte_fallback", false));
+  TY_ASSIGN_OR_RETURN(options->ignore_merges, reader.Bool("ignore_merges", false));
+  return absl::OkStatus();
+}
+
+absl::Status ReadModel(const Json& model, absl::string_view document, TokenizerSpec* spec) {
+  const JsonReader reader(model, absl::StrCat(document, ": model"));
+  TY_RETURN_IF_ERROR(ReadBpeOptions(reader, document, &spec->bpe));
   TY_ASSIGN_OR_RETURN(const Json* vocabulary, reader.Object("vocab"));
   TY_ASSIGN_OR_RETURN(const Json* merges, reader.Array("merges"));
   VocabularyIds ids;
-  TY_RETURN_IF_ERROR(ReadVocabulary(*vocabulary, document, parts, &ids));
-  return ReadMerges(*merges, ids, document, parts);
+  TY_RETURN_IF_ERROR(ReadVocabulary(*vocabulary, document, spec, &ids));
+  return ReadMerges(*merges, ids, document, spec);
 }
 
-absl::Status ReadAddedTokens(const Json& tokens, absl::string_view document,
-                             TokenizerParts* parts) {
+absl::Status ReadAddedTokens(const Json& tokens, absl::string_view document, TokenizerSpec* spec) {
   for (const Json& token : tokens) {
-    JsonReader reader(token, absl::StrCat(document, ": added_tokens"));
+    const JsonReader reader(token, absl::StrCat(document, ": added_tokens"));
+    TY_RETURN_IF_ERROR(reader.OnlyFields(
+        {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"}));
     AddedToken added;
     TY_ASSIGN_OR_RETURN(added.content, reader.String("content"));
-    TY_ASSIGN_OR_RETURN(const int64_t id, reader.Int("id"));
     TY_ASSIGN_OR_RETURN(added.special, reader.Bool("special", false));
-    for (const char* field : {"single_word", "lstrip", "rstrip"}) {
-      TY_ASSIGN_OR_RETURN(const bool set, reader.Bool(field, false));
-      if (set) {
-        return Unsupported(document, absl::StrCat(field, " of added token \"", added.content, "\""),
-                           "added tokens match exactly");
-      }
-    }
-    if (id < 0 || id >= kMaxVocabulary) {
-      return absl::InvalidArgumentError(absl::StrCat(document, ": added token \"", added.content,
-                                                     "\" has id ", id, "; ids are 0 .. ",
-                                                     kMaxVocabulary - 1));
-    }
-    added.id = static_cast<TokenId>(id);
-    parts->added.push_back(std::move(added));
+    TY_ASSIGN_OR_RETURN(added.single_word, reader.Bool("single_word", false));
+    TY_ASSIGN_OR_RETURN(added.lstrip, reader.Bool("lstrip", false));
+    TY_ASSIGN_OR_RETURN(added.rstrip, reader.Bool("rstrip", false));
+    TY_ASSIGN_OR_RETURN(added.normalized, reader.Bool("normalized", !added.special));
+    spec->added.push_back(std::move(added));
   }
   return absl::OkStatus();
 }
 
-absl::Status ReadByteLevel(const Json& json, bool wants_regex, absl::string_view document,
-                           TokenizerParts* parts) {
-  JsonReader reader(json, absl::StrCat(document, ": pre_tokenizer"));
-  TY_ASSIGN_OR_RETURN(const std::string type, reader.String("type"));
-  if (type != "ByteLevel") {
-    return Unsupported(document, absl::StrCat("pre_tokenizer ", type), "ByteLevel is wanted here");
-  }
-  TY_ASSIGN_OR_RETURN(const bool use_regex, reader.Bool("use_regex", true));
-  if (use_regex != wants_regex) {
-    return Unsupported(document, "pre_tokenizer ByteLevel",
-                       wants_regex ? "use_regex false needs a Split before it"
-                                   : "use_regex true after a Split cuts twice");
-  }
-  TY_ASSIGN_OR_RETURN(parts->add_prefix_space, reader.Bool("add_prefix_space", true));
-  return absl::OkStatus();
+absl::StatusOr<std::shared_ptr<const Tokenizer>> CreateNamed(TokenizerSpec spec,
+                                                             absl::string_view document) {
+  auto tokenizer = Tokenizer::Create(std::move(spec));
+  if (!tokenizer.ok()) return Annotate(tokenizer.status(), document);
+  return tokenizer;
 }
 
-absl::Status ReadSplit(const Json& json, absl::string_view document, TokenizerParts* parts) {
-  JsonReader reader(json, absl::StrCat(document, ": pre_tokenizer"));
-  TY_ASSIGN_OR_RETURN(const std::string type, reader.String("type"));
-  if (type != "Split") {
-    return Unsupported(document, absl::StrCat("pre_tokenizer ", type),
-                       "a Split and a ByteLevel are wanted");
+// What only a special token can be: more than one character, and no merge makes it.
+void AddUnmadeTokens(const VocabularyIds& ids, TokenizerSpec* spec) {
+  std::vector<bool> made(spec->tokens.size(), false);
+  for (const auto& [left, right] : spec->merges) {
+    const auto found = ids.find(spec->tokens[left] + spec->tokens[right]);
+    if (found != ids.end()) made[found->second] = true;
   }
-  TY_ASSIGN_OR_RETURN(const std::string behavior, reader.String("behavior"));
-  TY_ASSIGN_OR_RETURN(const bool invert, reader.Bool("invert", false));
-  if (behavior != "Isolated" || invert) {
-    return Unsupported(document, absl::StrCat("pre_tokenizer Split with behavior ", behavior),
-                       "only Isolated without invert is");
+  for (size_t id = 0; id < spec->tokens.size(); ++id) {
+    const std::optional<std::string> bytes = AlphabetToBytes(spec->tokens[id]);
+    if (made[id] || spec->tokens[id].empty() || (bytes.has_value() && bytes->size() == 1)) continue;
+    spec->added.push_back({static_cast<TokenId>(id), spec->tokens[id], true});
   }
-  TY_ASSIGN_OR_RETURN(const Json* pattern, reader.Object("pattern"));
-  JsonReader pattern_reader(*pattern, absl::StrCat(document, ": pre_tokenizer.pattern"));
-  TY_ASSIGN_OR_RETURN(parts->pattern, pattern_reader.String("Regex"));
-  return absl::OkStatus();
 }
 
-absl::Status ReadPretokenizer(const Json& root, absl::string_view document, TokenizerParts* parts) {
-  JsonReader reader(root, document);
-  TY_ASSIGN_OR_RETURN(const Json* pretokenizer, reader.Object("pre_tokenizer"));
-  JsonReader fields(*pretokenizer, absl::StrCat(document, ": pre_tokenizer"));
-  TY_ASSIGN_OR_RETURN(const std::string type, fields.String("type"));
-  if (type != "Sequence") return ReadByteLevel(*pretokenizer, true, document, parts);
-  TY_ASSIGN_OR_RETURN(const Json* steps, fields.Array("pretokenizers"));
-  if (steps->size() != 2) {
-    return Unsupported(document, absl::StrCat("pre_tokenizer Sequence of ", steps->size()),
-                       "a Split and a ByteLevel are wanted");
-  }
-  TY_RETURN_IF_ERROR(ReadSplit((*steps)[0], document, parts));
-  return ReadByteLevel((*steps)[1], false, document, parts);
-}
-
-// A component that must be absent, or of the one type that changes no id.
-absl::Status RequireHarmless(const Json& root, absl::string_view field, absl::string_view document,
-                             absl::string_view harmless) {
-  JsonReader reader(root, document);
-  if (!reader.Has(field)) return absl::OkStatus();
-  TY_ASSIGN_OR_RETURN(const Json* component, reader.Object(field));
-  JsonReader fields(*component, absl::StrCat(document, ": ", field));
-  TY_ASSIGN_OR_RETURN(const std::string type, fields.String("type"));
-  if (type == harmless) return absl::OkStatus();
-  return Unsupported(
-      document, absl::StrCat(field, " ", type),
-      harmless.empty() ? "there must be none" : absl::StrCat("only ", harmless, " or none is"));
-}
-
-std::string VocabularyJson(const TokenizerParts& parts) {
-  absl::flat_hash_map<TokenId, absl::string_view> added;
-  for (const AddedToken& token : parts.added) added[token.id] = token.content;
-  std::string json = "{";
-  for (size_t id = 0; id < parts.token_bytes.size(); ++id) {
-    if (parts.token_bytes[id].empty()) continue;
-    const auto found = added.find(static_cast<TokenId>(id));
-    const std::string text =
-        found != added.end() ? std::string(found->second) : BytesToAlphabet(parts.token_bytes[id]);
-    absl::StrAppend(&json, json.size() > 1 ? ",\n      " : "\n      ", QuotedJson(text), ": ", id);
-  }
-  return json + "\n    }";
-}
-
-std::string MergesJson(const TokenizerParts& parts) {
-  std::string json = "[";
-  for (const auto& [left, right] : parts.merges) {
-    absl::StrAppend(&json, json.size() > 1 ? ",\n      " : "\n      ",
-                    QuotedJson(absl::StrCat(BytesToAlphabet(parts.token_bytes[left]), " ",
-                                            BytesToAlphabet(parts.token_bytes[right]))));
-  }
-  return json + "\n    ]";
-}
-
-Json PretokenizerJson(const TokenizerParts& parts) {
-  Json byte_level = {{"type", "ByteLevel"},
-                     {"add_prefix_space", parts.add_prefix_space},
-                     {"trim_offsets", true},
-                     {"use_regex", true}};
-  if (parts.pattern == kGpt2Pattern) return byte_level;
-  byte_level["use_regex"] = false;
-  const Json split = {{"type", "Split"},
-                      {"pattern", {{"Regex", parts.pattern}}},
-                      {"behavior", "Isolated"},
-                      {"invert", false}};
-  return {{"type", "Sequence"}, {"pretokenizers", Json::array({split, byte_level})}};
+bool Exists(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
 }
 
 }  // namespace
@@ -255,21 +173,25 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> ParseTokenizer(absl::string_vie
   if (!root.is_object()) {
     return absl::InvalidArgumentError(absl::StrCat(document, ": not a tokenizer.json object"));
   }
-  JsonReader reader(root, document);
-  TokenizerParts parts;
-  TY_RETURN_IF_ERROR(RequireHarmless(root, "normalizer", document, ""));
-  TY_RETURN_IF_ERROR(RequireHarmless(root, "post_processor", document, "ByteLevel"));
-  TY_RETURN_IF_ERROR(RequireHarmless(root, "decoder", document, "ByteLevel"));
+  const JsonReader reader(root, document);
+  TY_RETURN_IF_ERROR(
+      reader.OnlyFields({"version", "truncation", "padding", "added_tokens", "normalizer",
+                         "pre_tokenizer", "post_processor", "decoder", "model"}));
+  TY_ASSIGN_OR_RETURN(const std::string version, reader.String("version", "1.0"));
+  if (version != "1.0") return Unsupported(document, absl::StrCat("version ", version), "1.0 is");
+  TokenizerSpec spec;
   if (reader.Has("added_tokens")) {
     TY_ASSIGN_OR_RETURN(const Json* added, reader.Array("added_tokens"));
-    TY_RETURN_IF_ERROR(ReadAddedTokens(*added, document, &parts));
+    TY_RETURN_IF_ERROR(ReadAddedTokens(*added, document, &spec));
   }
-  TY_RETURN_IF_ERROR(ReadPretokenizer(root, document, &parts));
+  for (const auto& [field, component] :
+       {std::pair("normalizer", &spec.normalizer), std::pair("pre_tokenizer", &spec.pretokenizer),
+        std::pair("post_processor", &spec.post_processor), std::pair("decoder", &spec.decoder)}) {
+    if (reader.Has(field)) *component = root[field];
+  }
   TY_ASSIGN_OR_RETURN(const Json* model, reader.Object("model"));
-  TY_RETURN_IF_ERROR(ReadModel(*model, document, &parts));
-  auto tokenizer = Tokenizer::Create(std::move(parts));
-  if (!tokenizer.ok()) return Annotate(tokenizer.status(), document);
-  return tokenizer;
+  TY_RETURN_IF_ERROR(ReadModel(*model, document, &spec));
+  return CreateNamed(std::move(spec), document);
 }
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& path) {
@@ -284,70 +206,49 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadGpt2Tokenizer(const std::st
     return absl::InvalidArgumentError(absl::StrCat(vocab_path, ": not an object of token ids"));
   }
   TY_ASSIGN_OR_RETURN(const std::string merges, ReadFile(merges_path));
-  TokenizerParts parts;
+  TokenizerSpec spec;
   VocabularyIds ids;
-  TY_RETURN_IF_ERROR(ReadVocabulary(vocabulary, vocab_path, &parts, &ids));
+  TY_RETURN_IF_ERROR(ReadVocabulary(vocabulary, vocab_path, &spec, &ids));
   for (const absl::string_view line : absl::StrSplit(merges, '\n', absl::SkipEmpty())) {
-    if (absl::StartsWith(line, "#version")) continue;
-    TY_RETURN_IF_ERROR(AddMergeLine(absl::StripAsciiWhitespace(line), ids, merges_path, &parts));
+    TY_RETURN_IF_ERROR(AddMergeLine(absl::StripSuffix(line, "\r"), ids, merges_path, &spec));
   }
-  std::vector<bool> made(parts.token_bytes.size(), false);
-  for (const auto& [left, right] : parts.merges) {
-    const auto found =
-        ids.find(BytesToAlphabet(parts.token_bytes[left] + parts.token_bytes[right]));
-    if (found != ids.end()) made[found->second] = true;
-  }
-  for (size_t id = 0; id < parts.token_bytes.size(); ++id) {
-    if (parts.token_bytes[id].size() > 1 && !made[id]) {
-      parts.added.push_back({static_cast<TokenId>(id), parts.token_bytes[id], true});
-    }
-  }
-  return Tokenizer::Create(std::move(parts));
+  AddUnmadeTokens(ids, &spec);
+  spec.pretokenizer = spec.post_processor = spec.decoder = {{"type", "ByteLevel"},
+                                                            {"add_prefix_space", false},
+                                                            {"trim_offsets", true},
+                                                            {"use_regex", true}};
+  return CreateNamed(std::move(spec), vocab_path);
 }
 
-std::string TokenizerJson(const Tokenizer& tokenizer) {
-  const TokenizerParts& parts = tokenizer.parts();
-  Json added = Json::array();
-  for (const AddedToken& token : parts.added) {
-    added.push_back({{"id", token.id},
-                     {"content", token.content},
-                     {"single_word", false},
-                     {"lstrip", false},
-                     {"rstrip", false},
-                     {"normalized", false},
-                     {"special", token.special}});
-  }
-  const Json byte_level = {{"type", "ByteLevel"},
-                           {"add_prefix_space", parts.add_prefix_space},
-                           {"trim_offsets", true},
-                           {"use_regex", true}};
-  return absl::StrCat(
-      "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n",
-      "  \"added_tokens\": ", added.dump(), ",\n  \"normalizer\": null,\n",
-      "  \"pre_tokenizer\": ", PretokenizerJson(parts).dump(), ",\n",
-      "  \"post_processor\": ", byte_level.dump(), ",\n  \"decoder\": ", byte_level.dump(), ",\n",
-      "  \"model\": {\n    \"type\": \"BPE\",\n    \"dropout\": null,\n    \"unk_token\": null,\n",
-      "    \"continuing_subword_prefix\": null,\n    \"end_of_word_suffix\": null,\n",
-      "    \"fuse_unk\": false,\n    \"byte_fallback\": false,\n",
-      "    \"ignore_merges\": ", parts.ignore_merges ? "true" : "false", ",\n",
-      "    \"vocab\": ", VocabularyJson(parts), ",\n    \"merges\": ", MergesJson(parts),
-      "\n  }\n}\n");
+absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadSentencePieceTokenizer(
+    const std::string& path) {
+  TY_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  TY_ASSIGN_OR_RETURN(TokenizerSpec spec, ParseSentencePieceModel(bytes, path));
+  return CreateNamed(std::move(spec), path);
 }
 
-absl::Status SaveTokenizer(const Tokenizer& tokenizer, const TokenizerConfig& config,
-                           const std::string& directory) {
-  Json json = {{"tokenizer_class", "PreTrainedTokenizerFast"},
-               {"clean_up_tokenization_spaces", false}};
-  const auto set = [&json](const char* field, const std::string& value) {
-    if (!value.empty()) json[field] = value;
-  };
-  set("eos_token", config.end_token);
-  set("bos_token", config.begin_token);
-  set("pad_token", config.pad_token);
-  set("chat_template", config.chat_template);
-  if (config.model_max_length > 0) json["model_max_length"] = config.model_max_length;
-  TY_RETURN_IF_ERROR(WriteFileAtomically(directory + "/tokenizer.json", TokenizerJson(tokenizer)));
-  return WriteFileAtomically(directory + "/tokenizer_config.json", json.dump(2) + "\n");
+absl::StatusOr<TokenizerInDirectory> LoadTokenizerOf(const std::string& directory) {
+  const auto path = [&](absl::string_view name) { return absl::StrCat(directory, "/", name); };
+  TokenizerInDirectory found;
+  if (Exists(path("tokenizer.json"))) {
+    found.path = path("tokenizer.json");
+    TY_ASSIGN_OR_RETURN(found.tokenizer, LoadTokenizer(found.path));
+    return found;
+  }
+  if (Exists(path("vocab.json")) && Exists(path("merges.txt"))) {
+    found.path = path("vocab.json");
+    TY_ASSIGN_OR_RETURN(found.tokenizer, LoadGpt2Tokenizer(found.path, path("merges.txt")));
+    return found;
+  }
+  if (Exists(path("tokenizer.model"))) {
+    found.path = path("tokenizer.model");
+    TY_ASSIGN_OR_RETURN(found.tokenizer, LoadSentencePieceTokenizer(found.path));
+    return found;
+  }
+  return absl::NotFoundError(
+      absl::StrCat(directory,
+                   " holds no tokenizer: neither tokenizer.json, nor vocab.json with "
+                   "merges.txt, nor tokenizer.model"));
 }
 
 }  // namespace trainyard::tokenizer

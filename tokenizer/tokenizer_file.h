@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -12,11 +13,10 @@
 
 namespace trainyard::tokenizer {
 
-// Reads a `tokenizer.json`: model BPE without dropout, fallback, prefix or suffix; no normalizer;
-// pre-tokenizer ByteLevel, or Split by a pattern and then ByteLevel; decoder ByteLevel. Truncation
-// and padding settings are left to the reader's caller, as is a ByteLevel post-processor, which
-// changes no id. InvalidArgument names the component that is not supported. NotFound names the
-// path.
+// Reads a `tokenizer.json` with model BPE (without dropout, prefix or suffix). Which components
+// there are, normalizer.h, pretokenizer.h, post_processor.h and decoder_step.h say; InvalidArgument
+// names one that is not supported, and those that are. Truncation and padding settings are left to
+// the reader's caller. NotFound names the path.
 absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& path);
 // The same from the file's text; `document` names it in errors.
 absl::StatusOr<std::shared_ptr<const Tokenizer>> ParseTokenizer(absl::string_view text,
@@ -26,6 +26,18 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> ParseTokenizer(absl::string_vie
 // token ("<|endoftext|>").
 absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadGpt2Tokenizer(const std::string& vocab_path,
                                                                    const std::string& merges_path);
+
+// Reads SentencePiece's BPE `.model`; sentencepiece_file.h says which, and as what.
+absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadSentencePieceTokenizer(
+    const std::string& path);
+
+// The tokenizer of a model's directory: its tokenizer.json, else its vocab.json and merges.txt,
+// else its tokenizer.model. NotFound names the directory and the files.
+struct TokenizerInDirectory {
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::string path;  // of the file with the vocabulary, whose SHA-256 models are bound to
+};
+absl::StatusOr<TokenizerInDirectory> LoadTokenizerOf(const std::string& directory);
 
 // The text of a `tokenizer.json` that Hugging Face `tokenizers` loads and that gives the same ids.
 std::string TokenizerJson(const Tokenizer& tokenizer);

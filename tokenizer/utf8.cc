@@ -1,5 +1,7 @@
 #include "tokenizer/utf8.h"
 
+#include <simdjson.h>
+
 #include <algorithm>
 
 namespace trainyard::tokenizer {
@@ -75,6 +77,34 @@ BrokenUtf8 ClassifyBrokenUtf8(absl::string_view bytes) {
   if (lead.length == 0) return {1, false};
   const size_t matching = MatchingBytes(bytes, lead);
   return {matching, matching == bytes.size()};
+}
+
+bool IsValidUtf8(absl::string_view bytes) {
+  return simdjson::validate_utf8(bytes.data(), bytes.size());
+}
+
+std::string TakeCertainUtf8(std::string* pending) {
+  std::string text;
+  absl::string_view rest = *pending;
+  while (!rest.empty()) {
+    const size_t valid = ValidUtf8Prefix(rest);
+    text.append(rest.data(), valid);
+    rest.remove_prefix(valid);
+    if (rest.empty()) break;
+    const BrokenUtf8 broken = ClassifyBrokenUtf8(rest);
+    if (broken.unfinished) break;
+    text.append(kReplacementCharacter);
+    rest.remove_prefix(broken.length);
+  }
+  pending->erase(0, pending->size() - rest.size());
+  return text;
+}
+
+std::string ReplaceInvalidUtf8(absl::string_view bytes) {
+  std::string pending(bytes);
+  std::string text = TakeCertainUtf8(&pending);
+  if (!pending.empty()) text.append(kReplacementCharacter);
+  return text;
 }
 
 }  // namespace trainyard::tokenizer

@@ -48,6 +48,18 @@ struct BrokenUtf8 {
 };
 BrokenUtf8 ClassifyBrokenUtf8(absl::string_view bytes);
 
+bool IsValidUtf8(absl::string_view bytes);
+
+inline constexpr char kReplacementCharacter[] = "\xEF\xBF\xBD";  // U+FFFD
+
+// `bytes` with each maximal broken run as one U+FFFD, as Unicode recommends and Rust's
+// from_utf8_lossy does: always valid UTF-8.
+std::string ReplaceInvalidUtf8(absl::string_view bytes);
+
+// The same for bytes that still arrive: takes what is certain from the front of `pending`; the
+// beginning of a character stays.
+std::string TakeCertainUtf8(std::string* pending);
+
 }  // namespace trainyard::tokenizer
 
 #endif  // TRAINYARD_TOKENIZER_UTF8_H_

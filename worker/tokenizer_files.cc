@@ -15,8 +15,9 @@
 namespace trainyard::worker {
 namespace {
 
-constexpr const char* kFiles[] = {"tokenizer.json", "tokenizer_config.json",
-                                  "special_tokens_map.json"};
+constexpr const char* kFiles[] = {"tokenizer.json",          "tokenizer_config.json",
+                                  "special_tokens_map.json", "vocab.json",
+                                  "merges.txt",              "tokenizer.model"};
 
 bool Exists(const std::string& path) {
   std::error_code error;
@@ -44,9 +45,9 @@ int64_t IdOf(const tokenizer::Tokenizer& tokenizer, const std::string& token) {
 absl::StatusOr<TokenizerFiles> OpenTokenizer(const std::string& directory) {
   TokenizerFiles files;
   files.directory = directory;
-  const std::string path = absl::StrCat(directory, "/tokenizer.json");
-  TY_ASSIGN_OR_RETURN(files.tokenizer, tokenizer::LoadTokenizer(path));
-  TY_ASSIGN_OR_RETURN(files.sha256, FileSha256Hex(path));
+  TY_ASSIGN_OR_RETURN(tokenizer::TokenizerInDirectory found, tokenizer::LoadTokenizerOf(directory));
+  files.tokenizer = std::move(found.tokenizer);
+  TY_ASSIGN_OR_RETURN(files.sha256, FileSha256Hex(found.path));
   const std::string config_path = absl::StrCat(directory, "/tokenizer_config.json");
   if (Exists(config_path)) {
     TY_ASSIGN_OR_RETURN(const Json config, ReadJsonFile(config_path));

@@ -17,14 +17,14 @@ namespace trainyard::worker {
 struct TokenizerFiles {
   std::string directory;
   std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
-  std::string sha256;     // of tokenizer.json: what models are bound to
+  std::string sha256;     // of tokenizer.json or its like: what models are bound to
   std::string end_token;  // of tokenizer_config.json; empty: not said
   std::string pad_token;
   int64_t end_id = -1;    // -1: none
   int64_t pad_id = -1;
 };
 
-// NotFound when there is no tokenizer.json; errors of the tokenizer's own reader.
+// NotFound when there is no tokenizer; errors of the tokenizer's own reader.
 absl::StatusOr<TokenizerFiles> OpenTokenizer(const std::string& directory);
 
 // Copies tokenizer.json and the files beside it that `transformers` reads, fsynced.

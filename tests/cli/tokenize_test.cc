@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "base/atomic_file.h"
+#include "base/json.h"
 #include "tests/cli/verb_harness.h"
 #include "tests/support/byte_tokenizer.h"
 #include "tokenizer/tokenizer_file.h"
@@ -41,6 +42,22 @@ TEST_F(TokenizeTest, SpecialTokensInATextAreTextUnlessAskedFor) {
   EXPECT_THAT(RunLine({"tokenize", model_, "<|end|>"}).out, HasSubstr("7 tokens: "));
   EXPECT_THAT(RunLine({"tokenize", model_, "<|end|>", "--special"}).out,
               HasSubstr("1 tokens: 256\n"));
+}
+
+TEST_F(TokenizeTest, TheTokenizersOwnTemplateIsPutAroundWhenAskedFor) {
+  Json json = *ReadJsonFile(model_ + "/tokenizer.json");
+  json["post_processor"] = {
+      {"type", "TemplateProcessing"},
+      {"single", Json::array({{{"SpecialToken", {{"id", "<|end|>"}, {"type_id", 0}}}},
+                              {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}})},
+      {"pair", Json::array()},
+      {"special_tokens",
+       {{"<|end|>",
+         {{"id", "<|end|>"}, {"ids", Json::array({256})}, {"tokens", Json::array({"<|end|>"})}}}}}};
+  ASSERT_TRUE(WriteFileAtomically(model_ + "/tokenizer.json", json.dump()).ok());
+  EXPECT_THAT(RunLine({"tokenize", model_, "hi", "--special"}).out, HasSubstr("tokens: 104 105\n"));
+  EXPECT_THAT(RunLine({"tokenize", model_, "hi", "--surround"}).out,
+              HasSubstr("tokens: 256 104 105\n"));
 }
 
 TEST_F(TokenizeTest, WithoutATextItIsStandardInput) {

@@ -22,7 +22,7 @@ TokenizerParts Train(BpeTrainerOptions options, const std::vector<std::string>& 
 // The definition, word by word and without any cleverness.
 std::vector<std::pair<std::string, std::string>> NaiveMerges(const std::string& text, int count) {
   std::vector<absl::string_view> pieces;
-  MakeGpt2Pretokenizer()->Split(text, &pieces);
+  MakeGpt2Pattern()->Isolate(text, &pieces);
   const TokenizerParts bytes = Train({256, {}}, {text});
   absl::flat_hash_map<std::string, TokenId> ids;
   for (size_t id = 0; id < 256; ++id) ids[bytes.token_bytes[id]] = static_cast<TokenId>(id);

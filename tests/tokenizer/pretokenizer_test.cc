@@ -3,76 +3,90 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "tests/tokenizer/random_text.h"
-#include "tokenizer/utf8.h"
-
 namespace trainyard::tokenizer {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
-std::vector<absl::string_view> Pieces(const Pretokenizer& pretokenizer, absl::string_view text) {
-  std::vector<absl::string_view> pieces;
-  pretokenizer.Split(text, &pieces);
-  return pieces;
+PretokenizerChoice Made(absl::string_view json) {
+  auto choice = MakePretokenizer(*ParseJson(json, "test"), "pre_tokenizer");
+  EXPECT_TRUE(choice.ok()) << choice.status();
+  return *std::move(choice);
 }
 
-class Gpt2PretokenizerTest : public ::testing::Test {
- protected:
-  void ExpectEqualOn(absl::string_view text) {
-    ASSERT_EQ(absl::StrJoin(Pieces(*scanner_, text), "\x1F"),
-              absl::StrJoin(Pieces(*reference_, text), "\x1F"))
-        << text;
-  }
-
-  const std::unique_ptr<Pretokenizer> scanner_ = MakeGpt2Pretokenizer();
-  const std::unique_ptr<Pretokenizer> reference_ = *MakeRegexPretokenizer(kGpt2Pattern);
-};
-
-TEST_F(Gpt2PretokenizerTest, CutsAsThePatternSays) {
-  EXPECT_THAT(Pieces(*scanner_, "I'll pay  $42,\n\n you've 3 'S' "),
-              ElementsAre("I", "'ll", " pay", " ", " $", "42", ",", "\n\n", " you", "'ve", " 3",
-                          " '", "S", "'", " "));
+// `first_bytes` of the text, as the input's first character would have it.
+std::vector<std::string> Cut(absl::string_view json, absl::string_view text,
+                             size_t first_bytes = 1) {
+  Pieces pieces;
+  pieces.list.push_back({text, first_bytes});
+  Made(json).pretokenizer->Apply(&pieces);
+  std::vector<std::string> texts;
+  for (const Piece& piece : pieces.list) texts.emplace_back(piece.text);
+  return texts;
 }
 
-TEST_F(Gpt2PretokenizerTest, EqualsPcre2OnEveryCharacterThatPcre2Knows) {
-  const std::unique_ptr<Pretokenizer> unassigned = *MakeRegexPretokenizer("\\p{Cn}");
-  int compared = 0;
-  for (char32_t c = 0; c < 0x110000; c += c < 0x32000 ? 1 : 97) {
-    if (c >= 0xD800 && c < 0xE000) continue;
-    std::string character;
-    AppendUtf8(c, &character);
-    if (Pieces(*unassigned, "a" + character).size() == 2) continue;
-    ExpectEqualOn(absl::StrCat("a", character, "1", character, "! ", character, character, " b"));
-    ++compared;
-  }
-  EXPECT_GT(compared, 140'000);
+constexpr char kPlainBytes[] = R"({"type": "ByteLevel", "add_prefix_space": false})";
+
+TEST(PretokenizerTest, ByteLevelLeavesBytesWhenItIsLast) {
+  EXPECT_TRUE(Made(kPlainBytes).raw_bytes);
+  EXPECT_THAT(Cut(kPlainBytes, "a é"), ElementsAre("a", " é"));
+  EXPECT_THAT(Cut(R"({"type": "ByteLevel"})", "a"), ElementsAre(" a"));
+  EXPECT_THAT(Cut(R"({"type": "ByteLevel", "use_regex": false})", "a b"), ElementsAre(" a b"));
 }
 
-TEST_F(Gpt2PretokenizerTest, EqualsPcre2OnRandomText) {
-  for (int seed = 0; seed < 20'000; ++seed) ExpectEqualOn(RandomText(seed, 1 + seed % 30));
+TEST(PretokenizerTest, ByteLevelBeforeAnotherStepWritesTheAlphabet) {
+  const char json[] = R"({"type": "Sequence", "pretokenizers": [
+      {"type": "ByteLevel", "add_prefix_space": false},
+      {"type": "Split", "pattern": {"String": "Ã"}, "behavior": "Removed", "invert": false}]})";
+  EXPECT_FALSE(Made(json).raw_bytes);
+  EXPECT_THAT(Cut(json, "a é"), ElementsAre("a", "Ġ", "©"));
 }
 
-TEST_F(Gpt2PretokenizerTest, EqualsPcre2OnRandomBytesAndLosesNone) {
-  for (int seed = 0; seed < 20'000; ++seed) {
-    const std::string bytes = RandomBytes(seed, 1 + seed % 40);
-    ExpectEqualOn(bytes);
-    ASSERT_EQ(absl::StrJoin(Pieces(*scanner_, bytes), ""), bytes);
-  }
+TEST(PretokenizerTest, MetaspacePrependsAlwaysFirstOrNever) {
+  EXPECT_THAT(Cut(R"({"type": "Metaspace", "replacement": "▁"})", "a b", 0),
+              ElementsAre("▁a", "▁b"));
+  const char first[] = R"({"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"})";
+  EXPECT_THAT(Cut(first, "a b", 1), ElementsAre("▁a", "▁b"));
+  EXPECT_THAT(Cut(first, "a b", 0), ElementsAre("a", "▁b"));
+  EXPECT_THAT(Cut(first, " b", 1), ElementsAre("▁b"));
+  EXPECT_THAT(Cut(R"({"type": "Metaspace", "replacement": "_", "add_prefix_space": false,
+                      "prepend_scheme": "never", "split": false})",
+                  "a b"),
+              ElementsAre("a_b"));
+  EXPECT_THAT(Cut(R"({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"},
+      {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first"}]})",
+                  "a b"),
+              ElementsAre("▁a", "b"));
 }
 
-TEST(PretokenizerTest, RunsOtherPatternsOnPcre2) {
-  const auto digits = MakePretokenizer("\\p{N}{1,3}|[^\\p{N}]+");
-  ASSERT_TRUE(digits.ok());
-  EXPECT_THAT(Pieces(**digits, "ab12345c"), ElementsAre("ab", "123", "45", "c"));
+TEST(PretokenizerTest, DigitsAndWhiteSpaceCut) {
+  EXPECT_THAT(Cut(R"({"type": "Digits", "individual_digits": true})", "a12½"),
+              ElementsAre("a", "1", "2", "½"));
+  EXPECT_THAT(Cut(R"({"type": "Digits", "individual_digits": false})", "a12½b"),
+              ElementsAre("a", "12½", "b"));
+  EXPECT_THAT(Cut(R"({"type": "Whitespace"})", "ab, \u3000c!"), ElementsAre("ab", ",", "c", "!"));
+  EXPECT_THAT(Cut(R"({"type": "WhitespaceSplit"})", "ab, \u3000c!"), ElementsAre("ab,", "c!"));
 }
 
-TEST(PretokenizerTest, RefusesAPatternThatIsNone) {
-  const auto broken = MakePretokenizer("(a|");
-  EXPECT_EQ(broken.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(broken.status().message()), ::testing::HasSubstr("(a|"));
+TEST(PretokenizerTest, ASequenceOfNothingIsOnePiece) {
+  EXPECT_THAT(Cut(R"({"type": "Sequence", "pretokenizers": []})", "a b"), ElementsAre("a b"));
+  EXPECT_EQ(MakePretokenizer(Json(), "pre_tokenizer")->pretokenizer, nullptr);
+}
+
+TEST(PretokenizerTest, RefusesByName) {
+  const auto message = [](absl::string_view json) {
+    return std::string(
+        MakePretokenizer(*ParseJson(json, "test"), "t: pre_tokenizer").status().message());
+  };
+  EXPECT_THAT(message(R"({"type": "UnicodeScripts"})"),
+              HasSubstr("t: pre_tokenizer UnicodeScripts is not supported; ByteLevel, Split"));
+  EXPECT_THAT(message(R"({"type": "Metaspace", "replacement": "__"})"), HasSubstr("one character"));
+  EXPECT_THAT(message(R"({"type": "Metaspace", "replacement": "_", "add_prefix_space": false,
+                          "prepend_scheme": "first"})"),
+              HasSubstr("contradicts"));
+  EXPECT_THAT(message(R"({"type": "Digits", "grouped": true})"), HasSubstr("grouped"));
+  EXPECT_FALSE(MakePretokenizer(Json(3), "pre_tokenizer").ok());
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "base/atomic_file.h"
 #include "base/json.h"
 #include "tests/tokenizer/random_text.h"
 #include "tokenizer/bpe_trainer.h"
@@ -43,13 +44,20 @@ TEST(TokenizerFileTest, RefusesEachComponentItLacksByName) {
   };
   EXPECT_THAT(message_with("/model/type", "WordPiece"), HasSubstr("model WordPiece"));
   EXPECT_THAT(message_with("/model/dropout", 0.1), HasSubstr("model.dropout"));
-  EXPECT_THAT(message_with("/model/byte_fallback", true), HasSubstr("model.byte_fallback"));
   EXPECT_THAT(message_with("/model/end_of_word_suffix", "</w>"), HasSubstr("end_of_word_suffix"));
-  EXPECT_THAT(message_with("/normalizer", {{"type", "NFC"}}), HasSubstr("normalizer NFC"));
-  EXPECT_THAT(message_with("/pre_tokenizer", {{"type", "Metaspace"}}), HasSubstr("Metaspace"));
-  EXPECT_THAT(message_with("/post_processor", {{"type", "TemplateProcessing"}}),
-              HasSubstr("TemplateProcessing"));
-  EXPECT_THAT(message_with("/added_tokens/0/lstrip", true), HasSubstr("lstrip"));
+  EXPECT_THAT(message_with("/model/unk_token", "<unk>"), HasSubstr("unk_token \"<unk>\""));
+  EXPECT_THAT(message_with("/model/shiny", true), HasSubstr("shiny"));
+  EXPECT_THAT(message_with("/normalizer", {{"type", "Nmt"}}),
+              HasSubstr("normalizer Nmt is not supported; NFC, NFD"));
+  EXPECT_THAT(message_with("/normalizer", {{"type", "NFC"}, {"form", 3}}), HasSubstr("form"));
+  EXPECT_THAT(message_with("/pre_tokenizer", {{"type", "Punctuation"}}),
+              HasSubstr("pre_tokenizer Punctuation is not supported; ByteLevel, Split"));
+  EXPECT_THAT(message_with("/post_processor", {{"type", "BertProcessing"}}),
+              HasSubstr("post_processor BertProcessing is not supported; TemplateProcessing"));
+  EXPECT_THAT(message_with("/decoder", {{"type", "CTC"}}),
+              HasSubstr("decoder CTC is not supported; ByteLevel, ByteFallback"));
+  EXPECT_THAT(message_with("/added_tokens/0/shiny", true), HasSubstr("shiny"));
+  EXPECT_THAT(message_with("/version", "2.0"), HasSubstr("version 2.0"));
   EXPECT_THAT(message_with("/model/merges/0", "a"), HasSubstr("not two tokens"));
   EXPECT_THAT(message_with("/model/merges/0", "a zzzz"), HasSubstr("vocabulary lacks"));
   EXPECT_THAT(message_with("/model/vocab/!", -3), HasSubstr("must be 0"));
@@ -61,6 +69,26 @@ TEST(TokenizerFileTest, RefusesWhatIsNoTokenizer) {
   EXPECT_FALSE(ParseTokenizer("{\"model\": 3", "t.json").ok());
   EXPECT_EQ(LoadTokenizer("/nonexistent/tokenizer.json").status().code(),
             absl::StatusCode::kNotFound);
+}
+
+TEST(TokenizerFileTest, FindsTheTokenizerOfADirectory) {
+  const std::string directory = ::testing::TempDir() + "/tokenizer_of_directory";
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directories(directory);
+  EXPECT_EQ(LoadTokenizerOf(directory).status().code(), absl::StatusCode::kNotFound);
+  ASSERT_TRUE(WriteFileAtomically(directory + "/tokenizer.model", "x").ok());
+  EXPECT_THAT(std::string(LoadTokenizerOf(directory).status().message()),
+              HasSubstr("not a SentencePiece model"));
+  ASSERT_TRUE(
+      WriteFileAtomically(directory + "/vocab.json", R"({"a": 0, "b": 1, "ab": 2, "<|end|>": 3})")
+          .ok());
+  ASSERT_TRUE(WriteFileAtomically(directory + "/merges.txt", "#version: 0.2\na b\n").ok());
+  const auto gpt2 = LoadTokenizerOf(directory);
+  ASSERT_TRUE(gpt2.ok()) << gpt2.status();
+  EXPECT_EQ(gpt2->path, directory + "/vocab.json");
+  EXPECT_EQ(gpt2->tokenizer->EncodeWithAdded("ab<|end|>a"), (std::vector<TokenId>{2, 3, 0}));
+  ASSERT_TRUE(SaveTokenizer(*Trained(kGpt2Pattern), {}, directory).ok());
+  EXPECT_EQ(LoadTokenizerOf(directory)->path, directory + "/tokenizer.json");
 }
 
 TEST(TokenizerFileTest, SavesTheConfigBesideIt) {

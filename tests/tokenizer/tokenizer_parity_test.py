@@ -1,5 +1,9 @@
-"""Our tokenizer against Hugging Face tokenizers: the same ids, the same merges, the same files."""
+"""Our tokenizer against Hugging Face tokenizers: the same ids, the same merges, the same files.
 
+TRAINYARD_PARITY_MEGABYTES is how much text each of the published tokenizers encodes (default 2).
+"""
+
+import gzip
 import json
 import os
 import pathlib
@@ -10,6 +14,7 @@ import sys
 import tempfile
 import unittest
 
+import hostile_text
 import numpy
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -17,6 +22,8 @@ from transformers import PreTrainedTokenizerFast
 TOOL = pathlib.Path(os.environ["TRAINYARD_TEST_DIR"]) / "tokenizer_parity_tool"
 SHARED = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "data" / "tokenizers"
 GPT2 = SHARED / "gpt2"
+QWEN3 = SHARED / "qwen3" / "tokenizer.json.gz"
+MEGABYTES = float(os.environ.get("TRAINYARD_PARITY_MEGABYTES", "2"))
 SPECIALS = ["<|pad|>", "<|user|>", "<|end|>"]
 
 
@@ -37,28 +44,24 @@ def text_files(limit_bytes):
     return documents
 
 
-def generated(count, seed=1):
-    """Korean, emoji, control characters, white space of all kinds, look-alikes of specials."""
-    draw = random.Random(seed)
-    pools = [
-        lambda: "".join(chr(draw.randrange(0xAC00, 0xD7A4)) for _ in range(draw.randrange(1, 6))),
-        lambda: chr(draw.randrange(0x1F300, 0x1F6FF)) + draw.choice(["", "\u200d", "\ufe0f", "🏽"]),
-        lambda: chr(draw.randrange(0, 32)) + chr(draw.randrange(127, 160)),
-        lambda: draw.choice([" ", "  ", "\n", "\t", "\r\n"]),
-        lambda: draw.choice(["\u00a0", "\u3000", "\u2028", "\u180e"]),
-        lambda: draw.choice(["<|endoftext|>", "<|end|>", "<|", "|>", "<|pad|>"]),
-        lambda: draw.choice(["don't", "'LL", "we'll", "'s", "it''s", "I'm'd"]),
-        lambda: str(draw.randrange(10 ** draw.randrange(1, 12))),
-        lambda: chr(draw.randrange(0x21, 0xD7FF)),
-        lambda: "".join(draw.choice("abcdefgh eiou") for _ in range(draw.randrange(1, 12))),
-    ]
-    return ["".join(draw.choice(pools)() for _ in range(draw.randrange(1, 60)))
-            for _ in range(count)]
-
-
 def pack(documents):
-    encoded = [document.encode("utf-8") for document in documents]
+    encoded = [document if isinstance(document, bytes) else document.encode("utf-8")
+               for document in documents]
     return b"".join(struct.pack("<I", len(data)) + data for data in encoded)
+
+
+def pack_ids(rows):
+    return b"".join(struct.pack("<I", len(row)) + numpy.array(row, dtype="<i4").tobytes()
+                    for row in rows)
+
+
+def unpack(data):
+    texts, at = [], 0
+    while at < len(data):
+        (size,) = struct.unpack_from("<I", data, at)
+        texts.append(data[at + 4:at + 4 + size].decode("utf-8"))
+        at += 4 + size
+    return texts
 
 
 def unpack_ids(data):
@@ -70,7 +73,7 @@ def unpack_ids(data):
     return ids
 
 
-class TokenizerParityTest(unittest.TestCase):
+class ParityCase(unittest.TestCase):
     def setUp(self):
         scratch = tempfile.TemporaryDirectory()
         self.addCleanup(scratch.cleanup)
@@ -82,6 +85,14 @@ class TokenizerParityTest(unittest.TestCase):
                        check=True)
         return unpack_ids((self.scratch / "ids").read_bytes())
 
+    def our_texts(self, verb, tokenizer, ids):
+        (self.scratch / "ids").write_bytes(pack_ids(ids))
+        subprocess.run([TOOL, verb, tokenizer, self.scratch / "ids", self.scratch / "texts"],
+                       check=True)
+        return unpack((self.scratch / "texts").read_bytes())
+
+
+class TokenizerParityTest(ParityCase):
     def assert_same_ids(self, documents, ours, theirs):
         self.assertEqual(len(ours), len(documents))
         for document, our_ids, their_ids in zip(documents, ours, theirs):
@@ -96,12 +107,49 @@ class TokenizerParityTest(unittest.TestCase):
         tokenizer.decoder = decoders.ByteLevel()
         return tokenizer
 
+    def qwen3(self):
+        if not QWEN3.exists():
+            self.skipTest(f"{QWEN3} is not on this machine")
+        file = self.scratch / "qwen3.json"
+        file.write_bytes(gzip.decompress(QWEN3.read_bytes()))
+        return file
+
+    def assert_same_on_all_kinds(self, tokenizer, theirs):
+        """English and code, hostile text, and lines as long as files."""
+        specials = [token.content for token in theirs.get_added_tokens_decoder().values()]
+        documents = text_files(int(MEGABYTES * 0.6e6))
+        seed = 0
+        while sum(len(document.encode()) for document in documents) < MEGABYTES * 1e6:
+            seed += 1
+            documents += hostile_text.documents(1_000, seed, specials)
+        draw = random.Random(7)
+        documents += [draw.choice(documents)[:9] * 20_000, "가" * 100_000, "a" * 100_000,
+                      " " * 300_000 + "x", "".join(documents[-1_000:]).replace("\n", " ")]
+        ids = [theirs.encode(document, add_special_tokens=False).ids for document in documents]
+        self.assert_same_ids(documents, self.ours("encode-added", tokenizer, documents), ids)
+        texts = [theirs.decode(row, skip_special_tokens=False) for row in ids]
+        self.assertEqual(self.our_texts("stream", tokenizer, ids), texts)
+
     def test_gpt2_gives_the_same_ids_on_text_of_all_kinds(self):
         theirs = self.gpt2()
-        documents = text_files(3_000_000) + generated(5_000)
-        self.assertGreater(sum(len(document.encode()) for document in documents), 3_000_000)
-        self.assert_same_ids(documents, self.ours("encode", GPT2, documents),
-                             [theirs.encode(document).ids for document in documents])
+        theirs.add_special_tokens(["<|endoftext|>"])
+        self.assert_same_on_all_kinds(GPT2, theirs)
+
+    def test_qwen3_gives_the_same_ids_on_text_of_all_kinds(self):
+        file = self.qwen3()
+        self.assert_same_on_all_kinds(file, Tokenizer.from_file(str(file)))
+
+    def test_broken_bytes_give_the_ids_of_replacement_characters(self):
+        draw = random.Random(11)
+        documents = [hostile_text.broken_bytes(draw) for _ in range(2_000)]
+        texts = [document.decode("utf-8", errors="replace") for document in documents]
+        self.assertGreater(sum("\ufffd" in text for text in texts), 1_500)
+        file = self.qwen3()
+        gpt2 = self.gpt2()
+        gpt2.add_special_tokens(["<|endoftext|>"])
+        for tokenizer, theirs in ((GPT2, gpt2), (file, Tokenizer.from_file(str(file)))):
+            self.assert_same_ids(documents, self.ours("encode-added", tokenizer, documents),
+                                 [theirs.encode(text).ids for text in texts])
 
     def test_a_converted_gpt2_parses_its_special_token_as_hugging_face_does(self):
         self.gpt2()
@@ -109,7 +157,7 @@ class TokenizerParityTest(unittest.TestCase):
         subprocess.run([TOOL, "convert", GPT2, file], check=True)
         theirs = Tokenizer.from_file(str(file))
         self.assertEqual(theirs.token_to_id("<|endoftext|>"), 50256)
-        documents = generated(3_000, seed=2)
+        documents = hostile_text.documents(3_000, 2)
         self.assert_same_ids(documents, self.ours("encode-added", file, documents),
                              [theirs.encode(document).ids for document in documents])
 
@@ -124,7 +172,7 @@ class TokenizerParityTest(unittest.TestCase):
         return tokenizer
 
     def test_training_learns_the_same_vocabulary_and_merges(self):
-        documents = text_files(1_500_000) + generated(2_000, seed=3)
+        documents = text_files(1_500_000) + hostile_text.documents(2_000, 3)
         (self.scratch / "text").write_bytes(pack(documents))
         file = self.scratch / "tokenizer.json"
         subprocess.run([TOOL, "train", "2000", self.scratch / "text", file, *SPECIALS], check=True)
@@ -136,7 +184,7 @@ class TokenizerParityTest(unittest.TestCase):
         self.assertEqual(ours["merges"], their_merges)
 
     def test_each_side_loads_the_file_of_the_other(self):
-        documents = text_files(200_000) + generated(500, seed=4)
+        documents = text_files(200_000) + hostile_text.documents(500, 4)
         theirs = self.train_theirs(documents, 800)
         file = self.scratch / "theirs.json"
         theirs.save(str(file))

@@ -1,0 +1,38 @@
+#include "tokenizer/component.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace trainyard::tokenizer {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(ComponentTest, HasATypeAndIsAnObject) {
+  EXPECT_EQ(*ComponentType({{"type", "NFC"}}, "t"), "NFC");
+  EXPECT_FALSE(ComponentType({{"kind", "NFC"}}, "t").ok());
+  EXPECT_THAT(std::string(ComponentType(Json("NFC"), "t: normalizer").status().message()),
+              HasSubstr("t: normalizer: not an object"));
+}
+
+TEST(ComponentTest, ACharacterIsOne) {
+  const Json json = {{"good", "▁"}, {"long", "ab"}, {"empty", ""}};
+  const JsonReader reader(json, "t");
+  EXPECT_EQ(*ReadCharacter(reader, "good", "t"), "▁");
+  EXPECT_FALSE(ReadCharacter(reader, "long", "t").ok());
+  EXPECT_FALSE(ReadCharacter(reader, "empty", "t").ok());
+}
+
+TEST(ComponentTest, ASequenceHoldsNothingElse) {
+  const Json json = {{"type", "Sequence"}, {"steps", Json::array({1})}};
+  EXPECT_EQ((*ReadSequence(json, "steps", "t"))->size(), 1);
+  EXPECT_FALSE(ReadSequence(json, "others", "t").ok());
+}
+
+TEST(ComponentTest, RefusalsNameWhatThereIs) {
+  EXPECT_EQ(UnsupportedType("t: decoder", "CTC", "A and B").message(),
+            "t: decoder CTC is not supported; A and B are");
+}
+
+}  // namespace
+}  // namespace trainyard::tokenizer
