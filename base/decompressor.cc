@@ -67,7 +67,7 @@ class ZstdDecompressor : public Decompressor {
           ZSTD_getErrorCode(wanted) == ZSTD_error_frameParameter_windowTooLarge;
       return absl::DataLossError(absl::StrCat(
           "zstd: ", ZSTD_getErrorName(wanted),
-          window ? ": its window is over 128 MiB; compress without --long, or with --long=27" : ""));
+          window ? ": its window is over 128 MiB; compress with --long=27 or without" : ""));
     }
     if (in.pos > 0 || out.pos > 0) frame_ended_ = wanted == 0;
     return out.pos;

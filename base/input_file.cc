@@ -122,7 +122,7 @@ absl::StatusOr<std::string> ReadText(const std::string& path, size_t most_bytes)
     if (got == 0) break;
     if (got > most_bytes - text.size()) {
       return absl::InvalidArgumentError(absl::StrCat(
-          path, " has more than ", most_bytes, " bytes, the most that one text may have; split it"));
+          path, " has more than ", most_bytes, " bytes, the most that a text may have; split it"));
     }
     text.append(block.data(), got);
   }

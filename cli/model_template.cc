@@ -2,28 +2,24 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/atomic_file.h"
 #include "base/status.h"
-#include "checkpoint/manifest.h"
 #include "cli/artifact_copy.h"
-#include "tokenizer/chat_template.h"
+#include "tokenizer/chat_files.h"
 
 namespace trainyard::cli {
 
 absl::StatusOr<std::optional<v1::ChatTemplate>> RecordedTemplate(const std::string& directory) {
-  const std::string path = absl::StrCat(directory, "/", checkpoint::kManifestFile);
-  const auto text = ReadFile(path);
-  if (absl::IsNotFound(text.status())) return std::nullopt;
-  TY_RETURN_IF_ERROR(text.status());
-  TY_ASSIGN_OR_RETURN(const checkpoint::Manifest manifest, checkpoint::ParseManifest(*text, path));
-  const auto section = manifest.sections.find("chat_template");
-  if (section == manifest.sections.end()) return std::nullopt;
-  TY_ASSIGN_OR_RETURN(const tokenizer::ChatTemplateSpec spec,
-                      tokenizer::ParseChatTemplate(*section, path));
+  TY_ASSIGN_OR_RETURN(const std::optional<tokenizer::ChatTemplateSpec> spec,
+                      tokenizer::OwnChatTemplate(directory));
+  if (!spec.has_value()) return std::nullopt;
   v1::ChatTemplate wire;
+  wire.set_end_of_turn(spec->end_of_turn);
+  if (!spec->name.empty()) {
+    wire.set_name(spec->name);
+    return wire;
+  }
   wire.set_name("custom");
-  wire.set_end_of_turn(spec.end_of_turn);
-  for (const auto& [role, format] : spec.roles) {
+  for (const auto& [role, format] : spec->roles) {
     v1::RoleTemplate* const added = wire.add_roles();
     added->set_role(role);
     added->set_prefix(format.prefix);

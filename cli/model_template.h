@@ -13,8 +13,9 @@
 
 namespace trainyard::cli {
 
-// What the manifest in a model's directory says; nothing when there is no manifest or it names no
-// template (a pretrained model, a directory from elsewhere). InvalidArgument when it does not read.
+// What the manifest in a model's directory says, else the template that the text beside its
+// tokenizer is; nothing when there is neither (a pretrained model). InvalidArgument when the
+// manifest does not read, or the text is none of the templates known: lists them.
 absl::StatusOr<std::optional<v1::ChatTemplate>> RecordedTemplate(const std::string& directory);
 
 // The template for prompts to `model` (root://NAME/path, JOB/OUTPUT or PIPELINE/STAGE/OUTPUT):

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "cli/follow.h"
 #include "cli/text.h"
+#include "tokenizer/chat_catalog.h"
 
 namespace trainyard::cli {
 
@@ -21,8 +22,10 @@ void AddSamplingFlags(CLI::App* verb, SamplingFlags* flags) {
   verb->add_option("--n", flags->n, "answers per prompt")->capture_default_str();
   verb->add_option("--seed", flags->seed, "same seed, same answers")->capture_default_str();
   verb->add_option("--chat-template", flags->chat_template,
-                   "chatml, plain or none: the prompt as it stands (default: the one the model "
-                   "was trained with)");
+                   absl::StrCat("none: the prompt as it stands; or ",
+                                tokenizer::ChatTemplateNames(),
+                                " (default: the one the model was trained with, or that its "
+                                "tokenizer's files hold)"));
 }
 
 v1::SamplingSpec SamplingOf(const SamplingFlags& flags) {

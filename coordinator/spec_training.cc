@@ -1,12 +1,23 @@
 // Rules of the kinds that a trainer runs: pretrain, sft, reward_model, tokenizer, tokenize.
 
 #include <set>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/spec_validation.h"
 
 namespace trainyard::coordinator {
 namespace {
+
+// Those of tokenizer/chat_catalog.h, which the coordinator does not link; tests/cli compares them.
+const std::vector<std::string>& ChatTemplates() {
+  static const std::vector<std::string> names = {
+      "auto",       "chatml",       "llama2", "llama3",  "mistral", "mistral_v0",
+      "mistral_v3", "mistral_nemo", "qwen2",  "qwen2.5", "qwen3",   "qwen3_nothink",
+      "smollm2",    "zephyr",       "alpaca", "plain",   "custom"};
+  return names;
+}
 
 void ValidateModel(const v1::ModelSpec& model, SpecChecks checks) {
   checks.OneOf("family", model.family(), {"llama", "gpt2"});
@@ -72,7 +83,7 @@ void ValidateSource(const v1::DataSource& source, SpecChecks checks) {
 
 void ValidateChatTemplate(const v1::ChatTemplate& chat_template, SpecChecks checks) {
   const bool custom = chat_template.name() == "custom";
-  checks.OneOf("name", chat_template.name(), {"chatml", "plain", "custom"});
+  checks.OneOf("name", chat_template.name(), ChatTemplates());
   if (custom && chat_template.roles().empty()) {
     checks.Violation("roles", "is empty; a custom template says what stands around each role");
   }

@@ -88,8 +88,8 @@ absl::StatusOr<SourceFormat> ResolveSourceFormat(absl::string_view name, const s
   }
   return absl::InvalidArgumentError(
       absl::StrCat("format \"", name, "\" of ", path,
-                   " is unknown; give text (a document per file), lines, jsonl or shards, or a file "
-                   "*.txt or *.jsonl, plain or with .gz or .zst after that"));
+                   " is unknown; give text (a document per file), lines, jsonl or shards, or "
+                   "a file *.txt or *.jsonl, plain or with .gz or .zst after that"));
 }
 
 absl::StatusOr<SourceCounts> ReadRows(const SourceSpec& spec,

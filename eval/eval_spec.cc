@@ -60,21 +60,21 @@ class SpecReader {
   }
 
   static absl::StatusOr<std::optional<tokenizer::ChatTemplateSpec>> Template(
-      const v1::ChatTemplate& chat_template) {
+      const v1::ChatTemplate& chat_template, const std::string& directory) {
     if (chat_template.name().empty()) return std::nullopt;
     TY_ASSIGN_OR_RETURN(tokenizer::ChatTemplateSpec parsed,
-                        spec::ParseChatTemplate(chat_template));
+                        spec::ParseChatTemplate(chat_template, directory));
     return parsed;
   }
 
-  // Of the fields that generate and eval specs have in common.
+  // Of the fields that generate and eval specs have in common; the tokenizer is in `directory`.
   template <typename Spec>
-  absl::StatusOr<PromptJob> Prompts(const Spec& spec) const {
+  absl::StatusOr<PromptJob> Prompts(const Spec& spec, const std::string& directory) const {
     PromptJob job;
     job.limit = spec.limit();
     job.shuffle_seed = spec.shuffle_seed();
     TY_ASSIGN_OR_RETURN(job.sources, Rows(spec.prompts(), "prompts"));
-    TY_ASSIGN_OR_RETURN(job.chat_template, Template(spec.chat_template()));
+    TY_ASSIGN_OR_RETURN(job.chat_template, Template(spec.chat_template(), directory));
     if (!job.sources.empty()) {
       TY_ASSIGN_OR_RETURN(job.sampling, Sampling(spec.sampling()));
     }
@@ -95,7 +95,7 @@ absl::StatusOr<GenerateJob> ParseGenerate(const v1::GenerateSpec& spec, const Sp
   if (spec.has_tokenizer()) {
     TY_ASSIGN_OR_RETURN(job.tokenizer_directory, reader.Path(spec.tokenizer(), "tokenizer"));
   }
-  TY_ASSIGN_OR_RETURN(job.prompts, reader.Prompts(spec));
+  TY_ASSIGN_OR_RETURN(job.prompts, reader.Prompts(spec, job.tokenizer_directory));
   if (job.prompts.sources.empty()) return absl::InvalidArgumentError("generate.prompts is empty");
   job.scored = spec.has_reward();
   return job;
@@ -127,7 +127,7 @@ absl::StatusOr<EvalJob> ParseEval(const v1::EvalSpec& spec, const SpecReader& re
     job.models.back().baseline = model.baseline();
   }
   if (job.models.empty()) return absl::InvalidArgumentError("eval.models is empty");
-  TY_ASSIGN_OR_RETURN(job.prompts, reader.Prompts(spec));
+  TY_ASSIGN_OR_RETURN(job.prompts, reader.Prompts(spec, job.models.front().directory));
   job.scored = spec.has_reward();
   for (const v1::EvalMetric& metric : spec.metrics()) {
     MetricJob parsed;

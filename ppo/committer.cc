@@ -1,7 +1,6 @@
 #include "ppo/committer.h"
 
-#include <filesystem>
-#include <system_error>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -12,11 +11,10 @@
 #include "base/log.h"
 #include "base/status.h"
 #include "checkpoint/store.h"
+#include "tokenizer/chat_files.h"
 
 namespace trainyard::ppo {
 namespace {
-
-constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tokenizer_config.json"};
 
 checkpoint::Manifest NewManifest(const RunState& state, const char* kind, uint64_t epoch) {
   checkpoint::Manifest manifest;
@@ -29,14 +27,17 @@ checkpoint::Manifest NewManifest(const RunState& state, const char* kind, uint64
   return manifest;
 }
 
-// Copies what there is of the tokenizer from `from` into `to`.
-absl::Status CopyTokenizer(const std::string& from, const std::string& to,
+// Copies what there is of the tokenizer into `to`, with the template of its chats.
+absl::Status CopyTokenizer(const ControllerOptions& options, const std::string& to,
                            std::vector<checkpoint::FileRecord>& files) {
-  for (const char* name : kTokenizerFiles) {
-    const std::string source = absl::StrCat(from, "/", name);
-    std::error_code error;
-    if (!std::filesystem::exists(source, error)) continue;
-    TY_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(source));
+  std::optional<tokenizer::ChatTemplateSpec> chat;
+  if (!options.chat_template.is_null()) {
+    TY_ASSIGN_OR_RETURN(chat, tokenizer::ParseChatTemplate(options.chat_template, "chat_template"));
+  }
+  TY_ASSIGN_OR_RETURN(const auto texts,
+                      tokenizer::TokenizerFilesWith(chat.has_value() ? &*chat : nullptr,
+                                                    options.tokenizer_directory));
+  for (const auto& [name, bytes] : texts) {
     TY_ASSIGN_OR_RETURN(checkpoint::FileRecord record,
                         checkpoint::WriteCheckpointFile(to, name, bytes));
     files.push_back(std::move(record));
@@ -98,7 +99,7 @@ absl::StatusOr<FinalPolicy> Committer::ExportPolicy(const RunState& state) {
   TY_ASSIGN_OR_RETURN(const std::string directory, options_.roots.Resolve(policy.uri));
   TY_RETURN_IF_ERROR(checkpoint::BeginCheckpoint(directory));
   TY_ASSIGN_OR_RETURN(std::vector<checkpoint::FileRecord> files, learners_->Export(policy.uri));
-  TY_RETURN_IF_ERROR(CopyTokenizer(options_.tokenizer_directory, directory, files));
+  TY_RETURN_IF_ERROR(CopyTokenizer(options_, directory, files));
   checkpoint::Manifest manifest = NewManifest(state, "model", options_.fence.epoch);
   for (const checkpoint::FileRecord& file : files) {
     policy.size_bytes += static_cast<int64_t>(file.size_bytes);

@@ -103,7 +103,7 @@ absl::Status LoadText(const v1::PpoSpec& ppo, const task::Assignment& assignment
   job.tokenizer = std::move(found.tokenizer);
   TY_ASSIGN_OR_RETURN(job.options.tokenizer_hash, FileSha256Hex(found.path));
   TY_ASSIGN_OR_RETURN(const tokenizer::ChatTemplateSpec chat,
-                      spec::ParseChatTemplate(ppo.data().chat_template()));
+                      spec::ParseChatTemplate(ppo.data().chat_template(), path));
   job.options.chat_template = tokenizer::ChatTemplateJson(chat);
   TY_ASSIGN_OR_RETURN(tokenizer::ChatTemplate bound,
                       tokenizer::ChatTemplate::Bind(chat, *job.tokenizer));

@@ -7,14 +7,40 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/input_file.h"
 #include "base/status.h"
 #include "task/job_spec.h"
+#include "tokenizer/chat_files.h"
 
 namespace trainyard::spec {
 namespace {
 
 constexpr char kAssistant[] = "assistant";
 constexpr char kRows[] = ".jsonl";
+constexpr char kCustom[] = "custom";
+constexpr char kAuto[] = "auto";
+
+absl::StatusOr<tokenizer::ChatTemplateSpec> OwnTemplate(const std::string& directory) {
+  TY_ASSIGN_OR_RETURN(const auto own, tokenizer::OwnChatTemplate(directory));
+  if (own.has_value()) return *own;
+  return absl::InvalidArgumentError(absl::StrCat(
+      directory, " has no chat template of its own; name one in chat_template.name: ",
+      tokenizer::ChatTemplateNames(), ", or custom with roles"));
+}
+
+// A template that its name or the tokenizer's directory says.
+absl::StatusOr<tokenizer::ChatTemplateSpec> KnownTemplate(const v1::ChatTemplate& wire,
+                                                          const std::string& directory) {
+  if (wire.name().empty() || wire.name() == kAuto) return OwnTemplate(directory);
+  TY_ASSIGN_OR_RETURN(tokenizer::ChatTokens tokens, tokenizer::ReadChatTokens(directory));
+  if (!wire.end_of_turn().empty()) tokens.end = wire.end_of_turn();
+  TY_ASSIGN_OR_RETURN(tokenizer::ChatTemplateSpec spec,
+                      tokenizer::NamedChatTemplate(wire.name(), tokens));
+  if (wire.end_of_turn().empty() || wire.end_of_turn() == spec.end_of_turn) return spec;
+  return absl::InvalidArgumentError(
+      absl::StrCat("chat_template.end_of_turn is \"", wire.end_of_turn(), "\", but \"",
+                   wire.name(), "\" ends turns with \"", spec.end_of_turn, "\": leave it out"));
+}
 
 }  // namespace
 
@@ -23,12 +49,14 @@ absl::StatusOr<std::string> RowsFile(const std::string& path) {
   if (!std::filesystem::is_directory(path, error)) return path;
   std::vector<std::string> found;
   for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-    if (entry.path().extension() == kRows) found.push_back(entry.path().string());
+    const std::string file = entry.path().string();
+    if (absl::EndsWith(WithoutCompression(file), kRows)) found.push_back(file);
   }
   if (error) return ErrnoStatus(error.value(), path);
   if (found.size() == 1) return found[0];
   return absl::NotFoundError(
-      absl::StrCat(path, " holds ", found.size(), " files *", kRows, ", must hold one"));
+      absl::StrCat(path, " holds ", found.size(), " files *", kRows,
+                   " (or *.jsonl.gz, *.jsonl.zst), must hold one"));
 }
 
 std::string NameOf(const v1::FileRef& file) {
@@ -47,10 +75,9 @@ absl::StatusOr<data::SourceSpec> ParseRows(const v1::DataSource& source, absl::s
   return parsed;
 }
 
-absl::StatusOr<tokenizer::ChatTemplateSpec> ParseChatTemplate(const v1::ChatTemplate& wire) {
-  if (wire.name() != "custom") {
-    return tokenizer::NamedChatTemplate(wire.name(), wire.end_of_turn());
-  }
+absl::StatusOr<tokenizer::ChatTemplateSpec> ParseChatTemplate(
+    const v1::ChatTemplate& wire, const std::string& tokenizer_directory) {
+  if (wire.name() != kCustom) return KnownTemplate(wire, tokenizer_directory);
   tokenizer::ChatTemplateSpec spec;
   spec.end_of_turn = wire.end_of_turn();
   for (const v1::RoleTemplate& role : wire.roles()) {

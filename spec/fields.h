@@ -24,8 +24,8 @@ Number Or(Number given, std::type_identity_t<Number> otherwise) {
   return given == 0 ? otherwise : given;
 }
 
-// The rows of a file are the file; those of an artifact's directory its one .jsonl file. NotFound
-// when the directory has none or several.
+// The rows of a file are the file; those of an artifact's directory its one .jsonl file (or
+// .jsonl.gz, .jsonl.zst). NotFound when the directory has none or several.
 absl::StatusOr<std::string> RowsFile(const std::string& path);
 
 // What a source is called: its reference as given.
@@ -35,9 +35,13 @@ std::string NameOf(const v1::FileRef& file);
 absl::StatusOr<data::SourceSpec> ParseRows(const v1::DataSource& source, absl::string_view what,
                                            const task::Assignment& assignment);
 
-// A template that is not named "custom" has its name only. Of a custom one, the assistant's turn
-// always closes with its end. InvalidArgument: an unknown name, a role given twice.
-absl::StatusOr<tokenizer::ChatTemplateSpec> ParseChatTemplate(const v1::ChatTemplate& wire);
+// A template that is not named "custom" has its name only, and an end of turn where the template
+// has none of its own; "auto" and no name mean the one of the tokenizer's directory (see
+// OwnChatTemplate). Of a custom one, the assistant's turn always closes with its end.
+// InvalidArgument: an unknown name, a directory without a template, another end of turn than the
+// template's, a role given twice.
+absl::StatusOr<tokenizer::ChatTemplateSpec> ParseChatTemplate(
+    const v1::ChatTemplate& wire, const std::string& tokenizer_directory);
 
 // The id of a token given by its text. InvalidArgument: to this tokenizer it is not one token.
 absl::StatusOr<int32_t> TokenOf(const tokenizer::Tokenizer& tokenizer, const std::string& text,

@@ -76,7 +76,7 @@ absl::StatusOr<PolicyDefinition> ParsePolicy(const v1::PpoSpec& ppo,
                                              "ppo.data.tokenizer", assignment));
   TY_ASSIGN_OR_RETURN(const TokenizerFiles files, OpenTokenizer(directory));
   TY_ASSIGN_OR_RETURN(const tokenizer::ChatTemplateSpec chat,
-                      spec::ParseChatTemplate(ppo.data().chat_template()));
+                      spec::ParseChatTemplate(ppo.data().chat_template(), directory));
   const v1::SamplingSpec& sampling = ppo.sampling();
   PolicyDefinition policy;
   policy.temperature = sampling.has_temperature() ? sampling.temperature() : 1.0;

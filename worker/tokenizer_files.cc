@@ -5,19 +5,15 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "base/atomic_file.h"
 #include "base/checksum.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "checkpoint/store.h"
+#include "tokenizer/chat_files.h"
 #include "tokenizer/tokenizer_file.h"
 
 namespace trainyard::worker {
 namespace {
-
-constexpr const char* kFiles[] = {"tokenizer.json",          "tokenizer_config.json",
-                                  "special_tokens_map.json", "vocab.json",
-                                  "merges.txt",              "tokenizer.model"};
 
 bool Exists(const std::string& path) {
   std::error_code error;
@@ -59,13 +55,13 @@ absl::StatusOr<TokenizerFiles> OpenTokenizer(const std::string& directory) {
   return files;
 }
 
-absl::StatusOr<std::vector<checkpoint::FileRecord>> CopyTokenizer(const TokenizerFiles& files,
-                                                                  const std::string& directory) {
+absl::StatusOr<std::vector<checkpoint::FileRecord>> CopyTokenizer(
+    const TokenizerFiles& files, const tokenizer::ChatTemplateSpec* chat_template,
+    const std::string& directory) {
+  TY_ASSIGN_OR_RETURN(const auto texts,
+                      tokenizer::TokenizerFilesWith(chat_template, files.directory));
   std::vector<checkpoint::FileRecord> records;
-  for (const char* name : kFiles) {
-    const std::string path = absl::StrCat(files.directory, "/", name);
-    if (!Exists(path)) continue;
-    TY_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(path));
+  for (const auto& [name, bytes] : texts) {
     TY_ASSIGN_OR_RETURN(records.emplace_back(),
                         checkpoint::WriteCheckpointFile(directory, name, bytes));
   }

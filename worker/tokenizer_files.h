@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "checkpoint/safetensors.h"
+#include "tokenizer/chat_spec.h"
 #include "tokenizer/tokenizer.h"
 
 namespace trainyard::worker {
@@ -27,9 +28,11 @@ struct TokenizerFiles {
 // NotFound when there is no tokenizer; errors of the tokenizer's own reader.
 absl::StatusOr<TokenizerFiles> OpenTokenizer(const std::string& directory);
 
-// Copies tokenizer.json and the files beside it that `transformers` reads, fsynced.
-absl::StatusOr<std::vector<checkpoint::FileRecord>> CopyTokenizer(const TokenizerFiles& files,
-                                                                  const std::string& directory);
+// Copies tokenizer.json and the files beside it that `transformers` reads, fsynced, with
+// `chat_template` (if not null) as what `apply_chat_template` uses.
+absl::StatusOr<std::vector<checkpoint::FileRecord>> CopyTokenizer(
+    const TokenizerFiles& files, const tokenizer::ChatTemplateSpec* chat_template,
+    const std::string& directory);
 
 }  // namespace trainyard::worker
 

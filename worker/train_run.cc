@@ -293,7 +293,9 @@ absl::Status TrainRun::Publish() {
   options.card = card;
   TY_ASSIGN_OR_RETURN(std::vector<checkpoint::FileRecord> files,
                       model::SaveModel(trained, output.directory, options));
-  TY_ASSIGN_OR_RETURN(const auto tokenizer_files, CopyTokenizer(tokenizer_, output.directory));
+  TY_ASSIGN_OR_RETURN(const auto tokenizer_files, CopyTokenizer(
+      tokenizer_, job_.chat_template.has_value() ? &*job_.chat_template : nullptr,
+      output.directory));
   files.insert(files.end(), tokenizer_files.begin(), tokenizer_files.end());
   Json sections = {{"tokenizer_sha256", tokenizer_.sha256},
                    {"step", state_.step},

@@ -40,9 +40,6 @@ absl::Status ParseData(const v1::DataSpec& wire, const task::Assignment& assignm
                                           wire.instruction_templates().end());
     }
   }
-  if (job->kind != TrainKind::kPretrain) {
-    TY_ASSIGN_OR_RETURN(job->chat_template, spec::ParseChatTemplate(wire.chat_template()));
-  }
   job->batch.seed = train.seed;
   job->batch.isolate_documents = wire.isolate_documents();
   return absl::OkStatus();
@@ -69,6 +66,9 @@ absl::Status ParseCommon(const Spec& spec, const task::Assignment& assignment, T
   TY_ASSIGN_OR_RETURN(job->tokenizer_directory,
                       task::ResolveTokenizer(spec.data().tokenizer(), spec.init_from(),
                                              "data.tokenizer", assignment));
+  if (job->kind == TrainKind::kPretrain) return absl::OkStatus();
+  TY_ASSIGN_OR_RETURN(job->chat_template, spec::ParseChatTemplate(spec.data().chat_template(),
+                                                                  job->tokenizer_directory));
   return absl::OkStatus();
 }
 

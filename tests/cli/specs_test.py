@@ -9,6 +9,7 @@ import pathlib
 import unittest
 
 from local_up import ROOT, LocalUp
+from transformers import AutoTokenizer
 
 # The later ones use what the earlier ones wrote.
 ORDER = ("fake", "tokenizer", "tokenize", "pretrain", "sft", "reward_model", "generate", "ppo",
@@ -126,6 +127,19 @@ class SpecsTest(unittest.TestCase):
                            "--limit", "4", "--max-new-tokens", "8", "-o", "json")
                    for file in ("sft-valid.jsonl", "sft-valid.jsonl.gz")]
         self.assertEqual(answers[0], answers[1])
+
+    def test_exported_models_render_their_chats_in_transformers(self):
+        for number, model in enumerate(("sft/model", "reward-model/model", "ppo/policy")):
+            exported = self.up.home / f"chat-{number}"
+            self.ok("export", model, str(exported))
+            tokenizer = AutoTokenizer.from_pretrained(exported)
+            question = [{"role": "user", "content": "the film was"}]
+            asked = tokenizer.apply_chat_template(question, tokenize=False,
+                                                  add_generation_prompt=True)
+            self.assertEqual(asked, "<|user|>the film was<|assistant|>", model)
+            answered = tokenizer.apply_chat_template(
+                question + [{"role": "assistant", "content": " good"}], tokenize=False)
+            self.assertEqual(answered, asked + " good<|end|>", model)
 
     def test_sizes_that_do_not_fit_are_refused_at_once(self):
         spec = pathlib.Path("examples/specs/pretrain.yaml")

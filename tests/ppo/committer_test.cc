@@ -1,11 +1,13 @@
 #include "ppo/committer.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "base/atomic_file.h"
+#include "base/json.h"
 #include "checkpoint/store.h"
 #include "tests/ppo/fakes.h"
 #include "tests/support/process.h"
@@ -132,7 +134,9 @@ TEST_F(CommitterTest, WhatIsGivenUpIsRemovedAndWhatIsNotThereHarmsNobody) {
 TEST_F(CommitterTest, TheFinalPolicyIsAnArtifactWithItsTokenizer) {
   ASSERT_TRUE(MakeDirectories(dir_.File("tokenizer")).ok());
   ASSERT_TRUE(WriteFileAtomically(dir_.File("tokenizer/tokenizer.json"), "{}").ok());
-  options_.chat_template = Json{{"end_of_turn", "<end>"}};
+  options_.chat_template = {{"begin", ""},
+                            {"roles", {{"assistant", {{"prefix", "A:"}, {"suffix", "<end>"}}}}},
+                            {"end_of_turn", "<end>"}};
   Committer committer(options_, learners_.get(), &session_);
   const auto policy = committer.ExportPolicy(state_);
   ASSERT_TRUE(policy.ok()) << policy.status();
@@ -143,11 +147,16 @@ TEST_F(CommitterTest, TheFinalPolicyIsAnArtifactWithItsTokenizer) {
   EXPECT_TRUE(checkpoint::VerifyFiles(Directory("policy"), *manifest).ok());
   EXPECT_EQ(manifest->kind, "model");
   EXPECT_EQ(manifest->sections["chat_template"], options_.chat_template);
-  ASSERT_EQ(manifest->files.size(), 2);
+  ASSERT_EQ(manifest->files.size(), 3);
   EXPECT_EQ(manifest->files[0].path, "model.safetensors");
   EXPECT_EQ(manifest->files[1].path, "tokenizer.json");
-  EXPECT_EQ(policy->size_bytes,
-            static_cast<int64_t>(manifest->files[0].size_bytes + manifest->files[1].size_bytes));
+  EXPECT_EQ(manifest->files[2].path, "tokenizer_config.json");
+  int64_t size_bytes = 0;
+  for (const auto& file : manifest->files) size_bytes += static_cast<int64_t>(file.size_bytes);
+  EXPECT_EQ(policy->size_bytes, size_bytes);
+  const auto config = ReadJsonFile(Directory("policy") + "/tokenizer_config.json");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->value("chat_template", ""), ::testing::HasSubstr("\"A:\""));
 }
 
 // The checkpoint that the learners say they restored.

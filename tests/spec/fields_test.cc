@@ -34,7 +34,9 @@ TEST_F(FieldsTest, TheRowsOfAnArtifactAreItsOneFile) {
   Write("answers/more.jsonl");
   const absl::Status several = RowsFile(dir_.File("answers")).status();
   EXPECT_TRUE(absl::IsNotFound(several));
-  EXPECT_THAT(std::string(several.message()), HasSubstr("holds 2 files *.jsonl, must hold one"));
+  EXPECT_THAT(std::string(several.message()), HasSubstr("holds 2 files *.jsonl (or *.jsonl.gz, "));
+  Write("packed/rows.jsonl.zst");
+  EXPECT_EQ(RowsFile(dir_.File("packed")).value_or(""), dir_.File("packed/rows.jsonl.zst"));
 }
 
 TEST_F(FieldsTest, ASourceIsCalledAsItWasGiven) {
@@ -64,13 +66,13 @@ TEST_F(FieldsTest, TheAssistantsTurnOfACustomTemplateAlwaysCloses) {
   v1::RoleTemplate* user = wire.add_roles();
   user->set_role("user");
   user->set_suffix("\n");
-  const auto spec = ParseChatTemplate(wire);
+  const auto spec = ParseChatTemplate(wire, dir_.path());
   ASSERT_TRUE(spec.ok()) << spec.status();
   EXPECT_EQ(spec->roles.at("assistant").suffix, "<end>\n");
   EXPECT_EQ(spec->roles.at("user").suffix, "\n");
   assistant->set_suffix(" <end>\n");
   wire.mutable_roles(0)->set_suffix(" <end>\n");
-  EXPECT_EQ(ParseChatTemplate(wire)->roles.at("assistant").suffix, " <end>\n");
+  EXPECT_EQ(ParseChatTemplate(wire, dir_.path())->roles.at("assistant").suffix, " <end>\n");
 }
 
 TEST_F(FieldsTest, ARoleThatIsGivenTwiceIsRefusedForEveryKindOfJob) {
@@ -78,7 +80,7 @@ TEST_F(FieldsTest, ARoleThatIsGivenTwiceIsRefusedForEveryKindOfJob) {
   wire.set_name("custom");
   wire.add_roles()->set_role("user");
   wire.add_roles()->set_role("user");
-  const absl::Status twice = ParseChatTemplate(wire).status();
+  const absl::Status twice = ParseChatTemplate(wire, dir_.path()).status();
   EXPECT_TRUE(absl::IsInvalidArgument(twice));
   EXPECT_THAT(std::string(twice.message()), HasSubstr("\"user\" twice"));
 }
@@ -86,9 +88,37 @@ TEST_F(FieldsTest, ARoleThatIsGivenTwiceIsRefusedForEveryKindOfJob) {
 TEST_F(FieldsTest, ATemplateByNameNeedsNoRoles) {
   v1::ChatTemplate wire;
   wire.set_name("chatml");
-  EXPECT_TRUE(ParseChatTemplate(wire).ok());
+  EXPECT_TRUE(ParseChatTemplate(wire, dir_.path()).ok());
   wire.set_name("unheard of");
-  EXPECT_TRUE(absl::IsInvalidArgument(ParseChatTemplate(wire).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(ParseChatTemplate(wire, dir_.path()).status()));
+}
+
+TEST_F(FieldsTest, ATemplateThatEndsWithTheEndTokenTakesTheTokenizersUnlessOneIsGiven) {
+  v1::ChatTemplate wire;
+  wire.set_name("zephyr");
+  EXPECT_THAT(std::string(ParseChatTemplate(wire, dir_.path()).status().message()),
+              HasSubstr("give end_of_turn"));
+  ASSERT_TRUE(WriteFileAtomically(dir_.File("tokenizer_config.json"),
+                                  R"({"eos_token": "</s>"})").ok());
+  EXPECT_EQ(ParseChatTemplate(wire, dir_.path())->end_of_turn, "</s>");
+  wire.set_end_of_turn("<end>");
+  EXPECT_EQ(ParseChatTemplate(wire, dir_.path())->end_of_turn, "<end>");
+  wire.set_name("chatml");
+  EXPECT_THAT(std::string(ParseChatTemplate(wire, dir_.path()).status().message()),
+              HasSubstr("\"chatml\" ends turns with \"<|im_end|>\": leave it out"));
+}
+
+TEST_F(FieldsTest, WithoutANameTheTemplateIsTheTokenizersOwn) {
+  v1::ChatTemplate wire;
+  EXPECT_THAT(std::string(ParseChatTemplate(wire, dir_.path()).status().message()),
+              HasSubstr("has no chat template of its own; name one in chat_template.name: chatml"));
+  const auto llama3 = tokenizer::NamedChatTemplate("llama3", {});
+  ASSERT_TRUE(llama3.ok()) << llama3.status();
+  ASSERT_TRUE(WriteFileAtomically(dir_.File("chat_template.jinja"),
+                                  tokenizer::ChatTemplateJinja(*llama3)).ok());
+  EXPECT_EQ(ParseChatTemplate(wire, dir_.path())->name, "llama3");
+  wire.set_name("auto");
+  EXPECT_EQ(ParseChatTemplate(wire, dir_.path())->name, "llama3");
 }
 
 TEST_F(FieldsTest, ATokenIsAnAddedOneOrATextOfOneToken) {

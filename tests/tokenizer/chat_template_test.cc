@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "tokenizer/bpe_trainer.h"
 
 namespace trainyard::tokenizer {
@@ -51,7 +54,7 @@ TEST_F(ChatTemplateTest, RoleTagsStandAroundEachText) {
 }
 
 TEST_F(ChatTemplateTest, ChatMlTrainsTheEndOfTurnButNotTheLineEndAfterIt) {
-  const auto bound = ChatTemplate::Bind(*NamedChatTemplate("chatml", ""), *tokenizer_);
+  const auto bound = ChatTemplate::Bind(*NamedChatTemplate("chatml", {}), *tokenizer_);
   ASSERT_TRUE(bound.ok()) << bound.status();
   const auto chat = bound->Render(
       {{"system", "s"}, {"user", "q"}, {"assistant", "one"}, {"user", "r"}, {"assistant", "two"}});
@@ -79,7 +82,7 @@ TEST_F(ChatTemplateTest, SpecialTokensInMessagesStayText) {
 }
 
 TEST_F(ChatTemplateTest, PlainPutsTextsOneAfterTheOther) {
-  const auto bound = ChatTemplate::Bind(*NamedChatTemplate("plain", "<|end|>"), *tokenizer_);
+  const auto bound = ChatTemplate::Bind(*NamedChatTemplate("plain", {"", "<|end|>"}), *tokenizer_);
   ASSERT_TRUE(bound.ok()) << bound.status();
   EXPECT_EQ(Text(*bound->Render({{"user", "q"}, {"assistant", "a"}})), "q\na<|end|>");
 }
@@ -96,7 +99,6 @@ TEST_F(ChatTemplateTest, RefusesTemplatesThatCanNotTeachToStop) {
   spec = tags_;
   spec.roles.erase("assistant");
   EXPECT_FALSE(ChatTemplate::Bind(spec, *tokenizer_).ok());
-  EXPECT_FALSE(NamedChatTemplate("alpaca", "").ok());
 }
 
 TEST_F(ChatTemplateTest, AnUnknownRoleIsRefusedByName) {
@@ -106,17 +108,25 @@ TEST_F(ChatTemplateTest, AnUnknownRoleIsRefusedByName) {
   EXPECT_FALSE(bound->Render({}).ok());
 }
 
-TEST_F(ChatTemplateTest, SpecsRoundTripThroughJsonAndTheHashFollows) {
-  const auto again = ParseChatTemplate(ChatTemplateJson(tags_), "spec");
-  ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ(ChatTemplate::Bind(*again, *tokenizer_)->hash(),
-            ChatTemplate::Bind(tags_, *tokenizer_)->hash());
-  EXPECT_NE(ChatTemplate::Bind(*NamedChatTemplate("plain", "<|end|>"), *tokenizer_)->hash(),
-            ChatTemplate::Bind(tags_, *tokenizer_)->hash());
-  Json unknown = ChatTemplateJson(tags_);
-  unknown["role"] = 1;
-  EXPECT_THAT(std::string(ParseChatTemplate(unknown, "spec").status().message()),
-              HasSubstr("role"));
+TEST_F(ChatTemplateTest, TheHashIsOfWhatIsRenderedAndNotOfTheName) {
+  ChatTemplateSpec spec = tags_;
+  spec.name = "mine";
+  const std::string hash = ChatTemplate::Bind(tags_, *tokenizer_)->hash();
+  EXPECT_EQ(ChatTemplate::Bind(spec, *tokenizer_)->hash(), hash);
+  spec.answer_begin = " ";
+  EXPECT_NE(ChatTemplate::Bind(spec, *tokenizer_)->hash(), hash);
+}
+
+TEST_F(ChatTemplateTest, APromptIsWhatTheConversationBeginsWithAndNothingInItIsTrained) {
+  const auto bound = ChatTemplate::Bind(*NamedChatTemplate("chatml", {}), *tokenizer_);
+  const std::vector<ChatMessage> messages = {
+      {"user", "a"}, {"assistant", "b"}, {"user", "c"}, {"assistant", "d"}};
+  const auto prompt = bound->RenderPrompt(absl::MakeConstSpan(messages).first(3));
+  const auto whole = bound->Render(messages);
+  ASSERT_TRUE(prompt.ok() && whole.ok());
+  EXPECT_TRUE(std::equal(prompt->ids.begin(), prompt->ids.end(), whole->ids.begin()));
+  EXPECT_EQ(TrainedText(*prompt), "");
+  EXPECT_EQ(Text(*whole), Text(*prompt) + "d<|im_end|>\n");
 }
 
 }  // namespace

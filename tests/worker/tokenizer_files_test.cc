@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "tests/support/byte_tokenizer.h"
 #include "tests/support/process.h"
+#include "tokenizer/chat_files.h"
 #include "tokenizer/tokenizer_file.h"
 
 namespace trainyard::worker {
@@ -68,11 +69,21 @@ TEST_F(TokenizerFilesTest, ABrokenConfigIsAnErrorAndNoMissingOne) {
   EXPECT_FALSE(OpenTokenizer(dir_.path()).ok());
 }
 
+TEST_F(TokenizerFilesTest, ACopyForAChatModelCarriesItsTemplate) {
+  const auto spec = tokenizer::NamedChatTemplate("plain", {"", "<end>"});
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  const trainyard::testing::TempDir to;
+  ASSERT_TRUE(CopyTokenizer(*OpenTokenizer(dir_.path()), &*spec, to.path()).ok());
+  const auto own = tokenizer::OwnChatTemplate(to.path());
+  ASSERT_TRUE(own.ok() && own->has_value()) << own.status();
+  EXPECT_EQ((*own)->name, "plain");
+}
+
 TEST_F(TokenizerFilesTest, CopiesTheBytesOfWhatIsThere) {
   ASSERT_TRUE(WriteFileAtomically(dir_.File("special_tokens_map.json"), "{ }").ok());
   ASSERT_TRUE(WriteFileAtomically(dir_.File("unknown.json"), "{}").ok());
   const trainyard::testing::TempDir to;
-  const auto records = CopyTokenizer(*OpenTokenizer(dir_.path()), to.path());
+  const auto records = CopyTokenizer(*OpenTokenizer(dir_.path()), nullptr, to.path());
   ASSERT_TRUE(records.ok()) << records.status();
   ASSERT_EQ(records->size(), 3);
   for (const checkpoint::FileRecord& record : *records) {
@@ -82,7 +93,7 @@ TEST_F(TokenizerFilesTest, CopiesTheBytesOfWhatIsThere) {
     EXPECT_EQ(record.xxh3, Xxh3Hex(bytes));
   }
   EXPECT_FALSE(std::filesystem::exists(to.File("unknown.json")));
-  const auto again = CopyTokenizer(*OpenTokenizer(dir_.path()), to.path());
+  const auto again = CopyTokenizer(*OpenTokenizer(dir_.path()), nullptr, to.path());
   EXPECT_TRUE(absl::IsAlreadyExists(again.status())) << again.status();
 }
 
