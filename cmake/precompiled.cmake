@@ -14,7 +14,7 @@ set(PRECOMPILED_grpc <grpcpp/grpcpp.h> <trainyard/v1/coordinator.grpc.pb.h>)
 set(PRECOMPILED_program <CLI/CLI.hpp>)
 
 function(trainyard_options_of target kind)
-  if(kind MATCHES "test|program|grpc")
+  if(kind MATCHES "test|program")
     target_compile_options(${target} PRIVATE ${TRAINYARD_BRIEF_OPTIONS})
   endif()
 endfunction()

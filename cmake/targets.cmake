@@ -17,8 +17,8 @@ if(TRAINYARD_CCACHE)
   add_compile_options(-fpch-preprocess)  # ccache asks for it with precompiled headers
 endif()
 
-# What tests, verbs, mains and calls cost to run is nothing; what they cost to compile is most of a
-# cold build. At -O1 GCC 12 takes std::string's own copies for overflows.
+# What tests, verbs and mains cost to run is nothing; what they cost to compile is half of a cold
+# build. At -O1 GCC 12 takes std::string's own copies for overflows.
 set(TRAINYARD_BRIEF_OPTIONS $<$<CONFIG:Release>:-O1> -Wno-array-bounds -Wno-stringop-overflow
     -Wno-stringop-overread -Wno-restrict)
 
