@@ -25,15 +25,9 @@ bool IsGone(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsOutOfRange(status);
 }
 
-// What to do when there is nobody at the address, or nothing of the name, unless the status says it
-// better.
+// What to do when there is nobody at the address, unless the status says it better.
 absl::Status WithRemedy(const absl::Status& status) {
-  if (rpc::DetailOf(status).has_value()) return status;
-  if (absl::IsNotFound(status)) {
-    return rpc::WithDetail(
-        status, {.reason = "NO_SUCH_JOB", .remedy = "trainyard list shows what there is"});
-  }
-  if (!absl::IsUnavailable(status)) return status;
+  if (!absl::IsUnavailable(status) || rpc::DetailOf(status).has_value()) return status;
   return rpc::WithDetail(status, {.reason = "NO_COORDINATOR",
                                   .remedy = "start a cluster (trainyard up), or name one "
                                             "(--coordinator ADDR)"});

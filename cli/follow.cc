@@ -29,10 +29,9 @@ size_t TerminalWidth() {
 // Lines that are drawn over their former selves.
 class Screen {
  public:
-  void Draw(const std::vector<std::string>& lines) {
+  void Draw(const std::vector<std::string>& lines, size_t width) {
     std::string out;
     if (drawn_ > 0) absl::StrAppend(&out, "\x1b[", drawn_, "A");
-    const size_t width = TerminalWidth();
     for (const std::string& line : lines) {
       absl::StrAppend(&out, "\x1b[2K", line.substr(0, width), "\n");
     }
@@ -98,7 +97,8 @@ absl::StatusOr<int> Follow(Client& client, const std::string& name, const Global
         const absl::Time now = absl::Now();
         const std::string news = board.NewsOf(job.id(), now, kQuiet);
         if (live && (!news.empty() || now - drawn >= kRedraw)) {
-          screen.Draw(board.Lines(now, TerminalWidth()));
+          const size_t width = TerminalWidth();
+          screen.Draw(board.Lines(now, width), width);
           drawn = now;
         } else if (!live && !news.empty()) {
           std::cout << news << std::endl;

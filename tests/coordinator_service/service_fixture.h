@@ -25,23 +25,21 @@ namespace trainyard::coordinator {
 
 inline constexpr absl::Duration kStreamLimit = absl::Seconds(60);
 
-// A stream of both directions. Every wait ends within kStreamLimit of the start.
-template <typename Out, typename In>
-class BothWays {
+// A stream that a test reads. Every wait ends within kStreamLimit of the start.
+template <typename Stream, typename In>
+class Reading {
  public:
   // `open` is a stub's method with its context: it starts the stream.
   template <typename Open>
-  explicit BothWays(Open open) {
+  explicit Reading(Open open) {
     rpc::PrepareContext({.timeout = kStreamLimit}, &context_);
     stream_ = open(&context_);
   }
-  ~BothWays() {
+  ~Reading() {
     context_.TryCancel();
     if (!finished_) stream_->Finish();
   }
 
-  bool Send(const Out& message) { return stream_->Write(message); }
-  void Close() { stream_->WritesDone(); }
   bool Next(In* message) { return stream_->Read(message); }
   // The next message that is wanted; others are dropped. The default one when the stream ends.
   In Await(const std::function<bool(const In&)>& wanted) {
@@ -58,45 +56,31 @@ class BothWays {
     return rpc::FromGrpc(status, context_);
   }
 
+ protected:
+  Stream& stream() { return *stream_; }
+
  private:
   grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReaderWriter<Out, In>> stream_;
+  std::unique_ptr<Stream> stream_;
   bool finished_ = false;
+};
+
+// A stream of both directions.
+template <typename Out, typename In>
+class BothWays : public Reading<grpc::ClientReaderWriter<Out, In>, In> {
+ public:
+  using Reading<grpc::ClientReaderWriter<Out, In>, In>::Reading;
+
+  bool Send(const Out& message) { return this->stream().Write(message); }
 };
 
 using AgentLine = BothWays<v1::AgentMessage, v1::CoordinatorToAgent>;
 using ShipLine = BothWays<v1::LogShipment, v1::LogAck>;
 using TaskLine = BothWays<v1::TaskMessage, v1::CoordinatorToTask>;
 
-// A stream that the coordinator alone writes: a watch, or logs.
-template <typename In>
-class Reader {
- public:
-  template <typename Open>
-  explicit Reader(Open open) {
-    rpc::PrepareContext({.timeout = kStreamLimit}, &context_);
-    stream_ = open(&context_);
-  }
-  ~Reader() {
-    context_.TryCancel();
-    if (!finished_) stream_->Finish();
-  }
-
-  bool Next(In* message) { return stream_->Read(message); }
-  absl::Status Finish() {
-    finished_ = true;
-    const grpc::Status status = stream_->Finish();
-    return rpc::FromGrpc(status, context_);
-  }
-
- private:
-  grpc::ClientContext context_;
-  std::unique_ptr<grpc::ClientReader<In>> stream_;
-  bool finished_ = false;
-};
-
-using Watch = Reader<v1::WatchJobsEvent>;
-using Logs = Reader<v1::LogChunk>;
+// The coordinator alone writes these.
+using Watch = Reading<grpc::ClientReader<v1::WatchJobsEvent>, v1::WatchJobsEvent>;
+using Logs = Reading<grpc::ClientReader<v1::LogChunk>, v1::LogChunk>;
 
 class ServiceTest : public ::testing::Test {
  protected:
