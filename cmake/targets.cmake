@@ -5,13 +5,15 @@ find_program(TRAINYARD_MOLD mold)
 if(TRAINYARD_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
-find_program(TRAINYARD_CCACHE ccache)
+# For those who go to and fro between branches; in a cold build it only costs.
+option(TRAINYARD_CCACHE "Compile through ccache" OFF)
 if(TRAINYARD_CCACHE)
+  find_program(TRAINYARD_CCACHE_PROGRAM ccache REQUIRED)
   # Paths relative to the source tree: another checkout of the same sources hits the same cache.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
     CCACHE_NOHASHDIR=1
     CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-    ${TRAINYARD_CCACHE})
+    ${TRAINYARD_CCACHE_PROGRAM})
   add_compile_options(-fpch-preprocess)  # ccache asks for it with precompiled headers
 endif()
 

@@ -1,5 +1,6 @@
 #include "collective/rendezvous.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,11 +15,17 @@
 namespace trainyard::collective {
 namespace {
 
+// A store on this very machine is slow only where the machine is. The join's own deadline is for
+// those who do not come.
+constexpr absl::Duration kLeastHostTimeout = absl::Seconds(30);
+
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(const RendezvousOptions& options) {
   const std::string prefix = absl::StrCat(options.job, "/", options.epoch);
   if (options.rank == 0) {
     TY_ASSIGN_OR_RETURN(std::unique_ptr<Store> store,
-                        Store::Host(options.host, prefix, options.join_timeout, options.ports));
+                        Store::Host(options.host, prefix,
+                                    std::max(options.join_timeout, kLeastHostTimeout),
+                                    options.ports));
     TY_RETURN_IF_ERROR(options.publish(store->endpoint()));
     return store;
   }
