@@ -137,10 +137,11 @@ absl::Status Engine::Add(ScoreRequest request) {
   TY_RETURN_IF_ERROR(
       ValidateSampling(request.sampling, static_cast<int>(model_->config.vocab_size)));
   const int64_t size = static_cast<int64_t>(request.token_ids.size());
-  if (size > context || BlocksFor(static_cast<int>(size)) + 1 > pool_.total()) {
+  // The last token is scored and never read by the model.
+  if (size - 1 > context || BlocksFor(static_cast<int>(size)) + 1 > pool_.total()) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the sequence has ", size, " tokens: the model's context is ", context,
-        " and the cache holds ", pool_.total() * kBlockTokens));
+        " (the last token needs none of it) and the cache holds ", pool_.total() * kBlockTokens));
   }
   if (request.begin < 1 || request.begin >= size) {
     return absl::InvalidArgumentError(

@@ -383,6 +383,20 @@ TEST(Engine, BadRequestsAreRefusedByName) {
   EXPECT_THAT(std::string(engine->Add(score).message()), HasSubstr("begin is 3"));
 }
 
+TEST(Engine, ATokenBehindAFullContextIsScored) {
+  const auto engine = MakeEngine();
+  ScoreRequest score;
+  score.token_ids.assign(130, 5);  // the context is 128
+  score.begin = 120;
+  EXPECT_THAT(std::string(engine->Add(score).message()), HasSubstr("the sequence has 130 tokens"));
+  score.token_ids.pop_back();
+  ASSERT_TRUE(engine->Add(score).ok());
+  std::vector<ScoreResult> results;
+  while (results.empty()) results = engine->Step(absl::ZeroDuration()).scores;
+  ASSERT_TRUE(results[0].status.ok()) << results[0].status;
+  EXPECT_EQ(results[0].logprobs.size(), 9u);
+}
+
 // Arrivals, cancellations, deadlines and swaps at random: no block leaks, all is answered.
 TEST(Engine, NothingLeaksUnderRandomTraffic) {
   for (uint64_t seed = 0; seed < 5; ++seed) {
