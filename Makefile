@@ -3,13 +3,14 @@
 PRESET ?= release
 BUILD  := build/$(PRESET)
 
-.PHONY: all help setup-build setup-parity setup-trl compile build tidy test demo bench gpu soak \
+.PHONY: all help setup-build setup-parity setup-trl compile build tidy test demo smollm2 bench gpu soak \
         install clean
 
 all: build
 
 help:
 	@echo "make demo     the whole line on real text: pretraining, SFT, reward model, PPO, verdict"
+	@echo "make smollm2  a published model: chat, SFT, reward model, PPO, export, beside transformers"
 	@echo "make test     every test that needs no GPU"
 	@echo "make build    build everything into $(BUILD)"
 	@echo "make bench    the figures of docs/benchmarks.md, beside the peers'"
@@ -42,6 +43,10 @@ test: setup-parity
 
 demo: build
 	@python3 examples/demo/run.py --build $(BUILD)
+
+smollm2: setup-build setup-parity
+	@$(MAKE) --no-print-directory compile
+	@python3 examples/smollm2/run.py --build $(BUILD)
 
 bench: setup-trl
 	@$(MAKE) --no-print-directory compile

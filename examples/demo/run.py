@@ -9,7 +9,6 @@ by shuffled ratings, which must not raise what the demo raises.
 """
 
 import argparse
-import ctypes
 import json
 import os
 import pathlib
@@ -25,86 +24,14 @@ import report
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent))
+
+from cluster import (Cluster, export_report, follow, series, stage_jobs,  # noqa: E402
+                     stage_seconds)
+from gates import gate, print_table  # noqa: E402
+
 STAGES = ("tokenizer", "pretrain", "sft", "reference", "reward", "ppo", "verdict")
 SAMPLES_SHOWN = 12
-PR_SET_PDEATHSIG = 1
-
-
-def end_with_parent():
-    """In a child: TERM to it when its parent is gone, however that ended."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-class Cluster:
-    """`trainyard up` as a child process, and its CLI. Ends with the `with` block."""
-
-    def __init__(self, binaries, directory, data):
-        self.cli = str(binaries / "trainyard")
-        self.runs = directory / "roots" / "runs"
-        self.log = (directory.parent / "cluster.log").open("w")
-        self.process = subprocess.Popen(
-            [self.cli, "up", "--slots", "4", "--dir", str(directory), "--root", f"data={data}",
-             "--listen", "127.0.0.1:0"],
-            stdout=subprocess.PIPE, stderr=self.log, text=True, start_new_session=True,
-            preexec_fn=end_with_parent)
-        try:
-            self.address = self._address()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def _address(self):
-        for line in self.process.stdout:
-            if line.startswith("coordinator "):
-                return line.split()[1]
-        raise SystemExit(f"trainyard up ended early: see {self.log.name}")
-
-    def run(self, *arguments, stdout=None):
-        return subprocess.run([self.cli, "--coordinator", self.address, *arguments],
-                              stdout=stdout, check=False)
-
-    def json(self, *arguments):
-        done = subprocess.run([self.cli, "--coordinator", self.address, *arguments, "-o", "json"],
-                              capture_output=True, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"trainyard {' '.join(arguments)}: {done.stderr.strip()}")
-        return json.loads(done.stdout)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(timeout=60)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.process.stdout.close()
-        self.log.close()
-
-
-def series(points, name):
-    return [[p.get("step", 0), p["values"][name]] for p in points if name in p.get("values", {})]
-
-
-def gate(name, value, low=None, high=None, **bounds):
-    """One row of the verdict table. `bounds`: at_least, at_most, low_above, high_below."""
-    tests = {"at_least": (value, ">=", lambda v, b: v >= b),
-             "at_most": (value, "<=", lambda v, b: v <= b),
-             "low_above": (low, "interval >", lambda v, b: v is not None and v > b),
-             "high_below": (high, "interval <", lambda v, b: v is not None and v < b)}
-    ok, texts = True, []
-    for key, bound in bounds.items():
-        measured, sign, holds = tests[key]
-        ok = ok and holds(measured, bound)
-        texts.append(f"{sign} {bound:g}")
-    return {"name": name, "value": value, "low": low, "high": high, "bound": ", ".join(texts),
-            "ok": ok}
 
 
 def training_gates(metrics):
@@ -150,24 +77,6 @@ def charts(metrics):
     ]
 
 
-def stage_seconds(pipeline):
-    return {job["stage"]: (job["ended_at_us"] - job["started_at_us"]) / 1e6
-            for job in pipeline["jobs"]}
-
-
-def export_report(cluster, job, directory):
-    """An eval job's report."""
-    shutil.rmtree(directory, ignore_errors=True)
-    if cluster.run("export", f"{job}/report", str(directory), "--root",
-                   f"runs={cluster.runs}", stdout=subprocess.DEVNULL).returncode != 0:
-        raise SystemExit(f"the report of {job} could not be exported")
-    return json.loads((directory / "report.json").read_text(encoding="utf-8"))
-
-
-def stage_jobs(pipeline):
-    return {job["stage"]: job["id"] for job in pipeline["jobs"]}
-
-
 def gather(cluster, pipeline_id, out, started):
     pipeline = cluster.json("get", pipeline_id)
     jobs = stage_jobs(pipeline)
@@ -194,15 +103,6 @@ def run_controls(cluster, out):
     return controls.gates(report_of_controls, demo, gate)
 
 
-def print_table(gates):
-    width = max(len(g["name"]) for g in gates)
-    print(f"\n{'measure':{width}}  {'value':>9}  {'95 % interval':>18}  gate")
-    for g in gates:
-        interval = "" if g["low"] is None else f"[{g['low']:.3f}, {g['high']:.3f}]"
-        print(f"{g['name']:{width}}  {g['value']:9.3f}  {interval:>18}  "
-              f"{'holds' if g['ok'] else 'FAILS'}: {g['bound']}")
-
-
 def prepare(out):
     data = ROOT / ".cache" / "demo" / "data"
     subprocess.run([str(ROOT / "scripts" / "fetch-data")], check=True)
@@ -226,17 +126,6 @@ def run_pipeline(cluster, arguments):
                 kind = "generate" if stage == "reference" else "eval"
                 overrides += ["--set", f"stages[{index}].{kind}.sampling.seed={arguments.seed}"]
     return follow(cluster, cluster.json("submit", str(HERE / "pipeline.yaml"), *overrides)["id"])
-
-
-def follow(cluster, pipeline_id):
-    """Shows its progress; returns the id when it succeeded."""
-    code = cluster.run("watch", pipeline_id).returncode
-    if code == 0:
-        return pipeline_id
-    for job in cluster.json("get", pipeline_id)["jobs"]:
-        if job["state"] == "failed":
-            cluster.run("describe", job["id"])
-    raise SystemExit(f"the pipeline did not succeed (exit code {code})")
 
 
 def main():

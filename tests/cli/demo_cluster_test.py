@@ -15,11 +15,11 @@ from local_up import BINARIES, ROOT, processes_of
 LIMIT_SECONDS = 60
 SCRIPT = """
 import pathlib, sys, time
-sys.path.insert(0, "examples/demo")
-import run
-with run.Cluster(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]) / "cluster",
-                 pathlib.Path(sys.argv[2]) / "data") as cluster:
-    cluster.run("submit", "examples/specs/fake.yaml", "--set", "fake.steps=100000")
+sys.path.insert(0, "examples")
+import cluster
+with cluster.Cluster(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]) / "cluster",
+                 pathlib.Path(sys.argv[2]) / "data") as up:
+    up.run("submit", "examples/specs/fake.yaml", "--set", "fake.steps=100000")
     print("running", flush=True)
     time.sleep(600)
 """
