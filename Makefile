@@ -44,7 +44,7 @@ test: setup-parity
 demo: build
 	@python3 examples/demo/run.py --build $(BUILD)
 
-smollm2: setup-build setup-parity
+smollm2: setup-parity
 	@$(MAKE) --no-print-directory compile
 	@python3 examples/smollm2/run.py --build $(BUILD)
 

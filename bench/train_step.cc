@@ -1,5 +1,5 @@
-// Training steps of a language model, timed: bench_train_step demo|recipe fp32|bf16 ROWS CONTEXT
-// THREADS. For each number that is read from standard input, as many steps are made and one line of
+// Training steps of a language model, timed: bench_train_step demo|recipe|smollm2 fp32|bf16 ROWS
+// CONTEXT THREADS. For each number that is read from standard input, as many steps are made and one line of
 // JSON is printed with the seconds of the fastest. bench/train_step.py runs it beside PyTorch.
 
 #include <algorithm>
@@ -51,7 +51,7 @@ int Main(char** argv) {
 
 int main(int argc, char** argv) {
   if (argc != 6) {
-    std::fprintf(stderr, "usage: %s demo|recipe fp32|bf16 ROWS CONTEXT THREADS\n", argv[0]);
+    std::fprintf(stderr, "usage: %s demo|recipe|smollm2 fp32|bf16 ROWS CONTEXT THREADS\n", argv[0]);
     return 2;
   }
   return trainyard::bench::Main(argv);

@@ -26,18 +26,23 @@ LEAST_PAIRS, MOST_PAIRS = 3, 12
 STEPS = 2
 GOAL = 1.0
 SHAPES = {
-    "demo": dict(vocab_size=8192, hidden_size=256, intermediate_size=768, num_hidden_layers=6),
-    "recipe": dict(vocab_size=4096, hidden_size=128, intermediate_size=344, num_hidden_layers=4),
+    "demo": dict(vocab_size=8192, hidden_size=256, intermediate_size=768, num_hidden_layers=6,
+                 num_attention_heads=4, num_key_value_heads=4),
+    "recipe": dict(vocab_size=4096, hidden_size=128, intermediate_size=344, num_hidden_layers=4,
+                   num_attention_heads=4, num_key_value_heads=4),
+    "smollm2": dict(vocab_size=49152, hidden_size=576, intermediate_size=1536,
+                    num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3),
 }
 # Model, compute type, rows, context; seconds for its pairs.
 CASES = [(("demo", "fp32", 16, 256), 25), (("demo", "bf16", 16, 256), 25),
-         (("recipe", "fp32", 16, 64), 8), (("recipe", "bf16", 16, 64), 8)]
+         (("recipe", "fp32", 16, 64), 8), (("recipe", "bf16", 16, 64), 8),
+         (("smollm2", "fp32", 2, 256), 40), (("smollm2", "bf16", 2, 256), 30)]
 
 
 class Peer:
     def __init__(self, shape, dtype, rows, context):
-        config = LlamaConfig(**SHAPES[shape], num_attention_heads=4, num_key_value_heads=4,
-                             max_position_embeddings=1024, tie_word_embeddings=True)
+        config = LlamaConfig(**SHAPES[shape], max_position_embeddings=1024,
+                             tie_word_embeddings=True)
         self.model = LlamaForCausalLM(config).train()
         self.model.config.use_cache = False
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, fused=True)

@@ -12,13 +12,21 @@ namespace trainyard::bench {
 namespace {
 
 model::ModelConfig ConfigOf(const std::string& name) {
-  const bool demo = name == "demo";
+  struct Size {
+    int64_t vocab_size, width, ffn_width, layers, heads, kv_heads;
+  };
+  static constexpr Size kRecipe = {4096, 128, 344, 4, 4, 4};
+  static constexpr Size kDemo = {8192, 256, 768, 6, 4, 4};
+  static constexpr Size kSmolLm2 = {49152, 576, 1536, 30, 9, 3};
+  TY_CHECK(name == "recipe" || name == "demo" || name == "smollm2");
+  const Size& size = name == "recipe" ? kRecipe : name == "demo" ? kDemo : kSmolLm2;
   model::ModelConfig config;
-  config.vocab_size = demo ? 8192 : 4096;
-  config.width = demo ? 256 : 128;
-  config.ffn_width = demo ? 768 : 344;
-  config.layers = demo ? 6 : 4;
-  config.heads = config.kv_heads = 4;
+  config.vocab_size = size.vocab_size;
+  config.width = size.width;
+  config.ffn_width = size.ffn_width;
+  config.layers = size.layers;
+  config.heads = size.heads;
+  config.kv_heads = size.kv_heads;
   config.head_width = config.width / config.heads;
   config.max_positions = 1024;
   return config;
