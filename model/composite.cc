@@ -46,6 +46,17 @@ at::Tensor RotateRows(const at::Tensor& x, const AttentionLayout& layout,
 
 }  // namespace
 
+at::Tensor AdaptedLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                         const std::vector<Adapter>& adapters) {
+  const at::Tensor out = at::linear(x, weight, bias);
+  const at::Tensor wide = x.to(WideType(x.scalar_type()));
+  for (const Adapter& adapter : adapters) {
+    const at::Tensor update = at::linear(at::linear(wide, adapter.a_RI), adapter.b_OR);
+    out.narrow(1, adapter.first_row, adapter.b_OR.size(0)).add_(update, adapter.scale);
+  }
+  return out;
+}
+
 at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon) {
   const at::Tensor wide = x.to(WideType(x.scalar_type()));
   const at::Tensor inverse = (wide.square().mean({-1}, true) + epsilon).rsqrt();

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/adapter.h"
 #include "model/rope.h"
 
 namespace trainyard::model {
@@ -38,6 +39,10 @@ struct RopeTables {
 RopeTables MakeRopeTables(int64_t limit, int64_t head_width, const Rope& rope, at::Device device);
 
 namespace composite {
+
+// x weight^T + bias (undefined: none) + the adapters' updates.
+at::Tensor AdaptedLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                         const std::vector<Adapter>& adapters);
 
 at::Tensor RmsNorm(const at::Tensor& x, const at::Tensor& weight, double epsilon);
 at::Tensor LayerNorm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,

@@ -17,7 +17,7 @@ using torch::autograd::variable_list;
 
 struct Gradients {
   at::Tensor hidden_MD;  // in the states' type
-  at::Tensor weight_VD;  // wide
+  at::Tensor weight_VD;  // wide; undefined: the matrix is frozen
 };
 
 struct ChosenTargets {
@@ -46,6 +46,7 @@ at::Tensor RunChunks(const at::Tensor& states_MD, const at::Tensor& weight_VD,
     at::Tensor grad_CV;
     total.add_(CrossEntropyWithGradient(logits_CV, chunk, states_MD.scalar_type(), &grad_CV));
     Multiply(Product::kAB, grad_CV, weight_VD, gradients->hidden_MD.narrow(0, begin, count));
+    if (!gradients->weight_VD.defined()) continue;
     Multiply(Product::kAtB, grad_CV, states_CD, gradients->weight_VD, /*accumulate=*/true);
   }
   return total;
@@ -61,8 +62,10 @@ class CrossEntropyFunction : public torch::autograd::Function<CrossEntropyFuncti
     const bool wants_gradient = hidden_ND.requires_grad() || weight_VD.requires_grad();
     const at::Tensor states_MD = hidden_ND.index_select(0, rows_M);
     if (!wants_gradient) return RunChunks(states_MD, weight_VD, chosen, nullptr);
-    Gradients gradients{at::empty_like(states_MD),
-                        at::zeros(weight_VD.sizes(), chosen.weights_M.options())};
+    Gradients gradients{at::empty_like(states_MD), at::Tensor()};
+    if (weight_VD.requires_grad()) {
+      gradients.weight_VD = at::zeros(weight_VD.sizes(), chosen.weights_M.options());
+    }
     const at::Tensor total = RunChunks(states_MD, weight_VD, chosen, &gradients);
     context->save_for_backward({rows_M, gradients.hidden_MD, gradients.weight_VD});
     context->saved_data["rows"] = hidden_ND.size(0);
@@ -79,9 +82,10 @@ class CrossEntropyFunction : public torch::autograd::Function<CrossEntropyFuncti
         {context->saved_data["rows"].toInt(), hidden_grad_MD.size(1)}, hidden_grad_MD.options());
     // The padding repeats a row with weight 0, hence adds.
     hidden_grad_ND.index_add_(0, rows_M, hidden_grad_MD * scale.to(type));
-    return {hidden_grad_ND, (weight_grad_VD * scale).to(type),
-            at::Tensor(),   at::Tensor(),
-            at::Tensor(),   at::Tensor()};
+    variable_list result(6);
+    result[0] = hidden_grad_ND;
+    if (weight_grad_VD.defined()) result[1] = (weight_grad_VD * scale).to(type);
+    return result;
   }
 };
 

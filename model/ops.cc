@@ -5,7 +5,9 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <optional>
+#include <utility>
 
+#include "base/status.h"
 #include "model/attention.h"
 #include "model/gemm.h"
 #include "model/parallel_rows.h"
@@ -57,7 +59,85 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     if (context->needs_input_grad(0))
       result[0] = TypedProduct(Product::kAB, grad_NO, weight_OI, {});
     if (context->needs_input_grad(1)) result[1] = TypedProduct(Product::kAtB, grad_NO, x_NI, {});
-    if (context->saved_data["bias"].toBool()) result[2] = grad_NO.sum({0});
+    if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) {
+      result[2] = grad_NO.sum({0});
+    }
+    return result;
+  }
+};
+
+// out += product, where `out` may be narrower than the sums.
+void AddProduct(Product product, const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
+  if (out.scalar_type() == a.scalar_type()) return Multiply(product, a, b, out, true);
+  const at::Tensor sums = at::empty(out.sizes(), a.options());
+  Multiply(product, a, b, sums);
+  out.add_(sums);
+}
+
+at::Tensor WideProduct(Product product, const at::Tensor& a, const at::Tensor& b) {
+  const int64_t rows = product == Product::kAtB ? a.size(1) : a.size(0);
+  const int64_t columns = product == Product::kABt ? b.size(0) : b.size(1);
+  const at::Tensor out = at::empty({rows, columns}, a.options());
+  Multiply(product, a, b, out);
+  return out;
+}
+
+struct Frozen {
+  at::Tensor weight_OI;
+  at::Tensor bias_O;  // undefined: none
+};
+
+// A product with a frozen matrix, and per adapter scale * (x a^T) b^T on its columns. Only the
+// input's gradient is taken through the matrix.
+class AdaptedLinearFunction : public torch::autograd::Function<AdaptedLinearFunction> {
+ public:
+  // `factors`: a and b of each adapter in turn.
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_NI,
+                            at::TensorList factors, const Frozen& frozen,
+                            const std::vector<Adapter>& adapters) {
+    const at::Tensor out_NO =
+        TypedProduct(Product::kABt, x_NI, frozen.weight_OI, frozen.bias_O);
+    const at::Tensor wide_NI = x_NI.to(WideType(x_NI.scalar_type()));
+    variable_list saved = {x_NI, frozen.weight_OI};
+    std::vector<int64_t> first_rows;
+    std::vector<double> scales;
+    for (size_t i = 0; i < adapters.size(); ++i) {
+      const at::Tensor &a_RI = factors[2 * i], &b_OR = factors[2 * i + 1];
+      const at::Tensor inner_NR = WideProduct(Product::kABt, wide_NI, a_RI);
+      inner_NR.mul_(adapters[i].scale);
+      AddProduct(Product::kABt, inner_NR, b_OR,
+                 out_NO.narrow(1, adapters[i].first_row, b_OR.size(0)));
+      saved.insert(saved.end(), {a_RI, b_OR, inner_NR});
+      first_rows.push_back(adapters[i].first_row);
+      scales.push_back(adapters[i].scale);
+    }
+    context->save_for_backward(std::move(saved));
+    context->saved_data["first_rows"] = first_rows;
+    context->saved_data["scales"] = scales;
+    return out_NO;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list grads) {
+    const variable_list saved = context->get_saved_variables();
+    const std::vector<int64_t> first_rows = context->saved_data["first_rows"].toIntVector();
+    const std::vector<double> scales = context->saved_data["scales"].toDoubleVector();
+    const at::Tensor &x_NI = saved[0], &weight_OI = saved[1];
+    const at::Tensor grad_NO = grads[0].contiguous();
+    const auto wide = WideType(x_NI.scalar_type());
+    const at::Tensor wide_NI = x_NI.to(wide);
+    variable_list result(2 * scales.size() + 3);
+    const bool input_wanted = context->needs_input_grad(0);
+    if (input_wanted) result[0] = TypedProduct(Product::kAB, grad_NO, weight_OI, {});
+    for (size_t i = 0; i < scales.size(); ++i) {
+      const at::Tensor &a_RI = saved[3 * i + 2], &b_OR = saved[3 * i + 3];
+      const at::Tensor& inner_NR = saved[3 * i + 4];
+      const at::Tensor part_NO = grad_NO.narrow(1, first_rows[i], b_OR.size(0)).to(wide);
+      const at::Tensor inner_grad_NR = WideProduct(Product::kAB, part_NO, b_OR);
+      inner_grad_NR.mul_(scales[i]);
+      if (input_wanted) AddProduct(Product::kAB, inner_grad_NR, a_RI, result[0]);
+      result[2 * i + 1] = WideProduct(Product::kAtB, inner_grad_NR, wide_NI);
+      result[2 * i + 2] = WideProduct(Product::kAtB, part_NO, inner_NR);
+    }
     return result;
   }
 };
@@ -216,6 +296,19 @@ std::optional<at::Tensor> IfDefined(const at::Tensor& tensor) {
 at::Tensor Linear(const at::Tensor& x_NI, const at::Tensor& weight_OI, const at::Tensor& bias_O) {
   if (!x_NI.is_cpu()) return at::linear(x_NI, weight_OI, bias_O);
   return LinearFunction::apply(x_NI.contiguous(), weight_OI, IfDefined(bias_O));
+}
+
+at::Tensor Linear(const at::Tensor& x_NI, const at::Tensor& weight_OI, const at::Tensor& bias_O,
+                  const std::vector<Adapter>& adapters) {
+  if (adapters.empty()) return Linear(x_NI, weight_OI, bias_O);
+  TY_CHECK(!weight_OI.requires_grad());
+  if (!x_NI.is_cpu()) return composite::AdaptedLinear(x_NI, weight_OI, bias_O, adapters);
+  variable_list factors;
+  for (const Adapter& adapter : adapters) {
+    factors.insert(factors.end(), {adapter.a_RI, adapter.b_OR});
+  }
+  return AdaptedLinearFunction::apply(x_NI.contiguous(), at::TensorList(factors),
+                                      Frozen{weight_OI, bias_O}, adapters);
 }
 
 at::Tensor Norm(const at::Tensor& x_ND, const at::Tensor& weight_D, const at::Tensor& bias_D,

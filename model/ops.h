@@ -10,12 +10,19 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
+#include "model/adapter.h"
 #include "model/composite.h"
 
 namespace trainyard::model {
 
 // x_NI weight_OI^T + bias_O (undefined: none).
 at::Tensor Linear(const at::Tensor& x_NI, const at::Tensor& weight_OI, const at::Tensor& bias_O);
+
+// The same with adapters, which are trained while the matrix and the bias are not.
+at::Tensor Linear(const at::Tensor& x_NI, const at::Tensor& weight_OI, const at::Tensor& bias_O,
+                  const std::vector<Adapter>& adapters);
 
 // RMSNorm (arXiv:1910.07467) without a bias, LayerNorm with one.
 at::Tensor Norm(const at::Tensor& x_ND, const at::Tensor& weight_D, const at::Tensor& bias_D,

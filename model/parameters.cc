@@ -6,10 +6,12 @@
 
 #include <cmath>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "base/status.h"
 #include "model/catch_torch.h"
+#include "model/gemm.h"
 
 namespace trainyard::model {
 namespace {
@@ -162,6 +164,18 @@ Model CloneModel(const Model& model, at::ScalarType dtype, at::Device device) {
   for (const ParameterSlot& slot : ParameterSlots(copy)) {
     *slot.tensor = slot.tensor->detach().to(device, dtype, /*non_blocking=*/false, /*copy=*/true);
   }
+  const auto clone = [&](at::Tensor& factor) {
+    factor = factor.detach().to(device, WideType(dtype), /*non_blocking=*/false, /*copy=*/true);
+  };
+  for (Layer& layer : copy.layers) {
+    for (auto* adapters : {&layer.qkv_adapters, &layer.out_adapters, &layer.up_adapters,
+                           &layer.down_adapters}) {
+      for (Adapter& adapter : *adapters) {
+        clone(adapter.a_RI);
+        clone(adapter.b_OR);
+      }
+    }
+  }
   return copy;
 }
 
@@ -174,10 +188,36 @@ std::vector<NamedTensor> Parameters(const Model& model) {
   return parameters;
 }
 
-void SetRequiresGrad(const Model& model, bool requires_grad) {
+std::vector<NamedTensor> TrainedParameters(const Model& model) {
+  std::vector<NamedTensor> trained;
+  for (size_t i = 0; i < model.layers.size(); ++i) {
+    for (const Adapter& adapter : AllAdapters(model.layers[i])) {
+      const std::string name = absl::StrCat("layers.", i, ".", adapter.module);
+      trained.push_back({name + ".lora_A.weight", adapter.a_RI});
+      trained.push_back({name + ".lora_B.weight", adapter.b_OR});
+    }
+  }
+  const bool adapted = !trained.empty();
   for (NamedTensor& parameter : Parameters(model)) {
+    if (!adapted || absl::StartsWith(parameter.name, "score.")) trained.push_back(parameter);
+  }
+  return trained;
+}
+
+void SetRequiresGrad(const Model& model, bool requires_grad) {
+  for (NamedTensor& parameter : Parameters(model)) parameter.tensor.set_requires_grad(false);
+  for (NamedTensor& parameter : TrainedParameters(model)) {
     parameter.tensor.set_requires_grad(requires_grad);
   }
+}
+
+std::vector<Adapter> AllAdapters(const Layer& layer) {
+  std::vector<Adapter> all;
+  for (const auto* adapters : {&layer.qkv_adapters, &layer.out_adapters, &layer.up_adapters,
+                               &layer.down_adapters}) {
+    all.insert(all.end(), adapters->begin(), adapters->end());
+  }
+  return all;
 }
 
 absl::Status FoldNormalisation(Model& model, double mean, double deviation) {

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "checkpoint/tensor_io.h"
+#include "model/adapter.h"
 #include "model/config.h"
 
 namespace trainyard::model {
@@ -39,6 +40,8 @@ struct Layer {
   at::Tensor up_bias;          // as many as up_weight has rows: GPT-2, or config.mlp_bias
   at::Tensor down_weight_DF;
   at::Tensor down_bias_D;  // GPT-2, or config.mlp_bias
+  // Of the matrices above, which are frozen where there is one (model/adapters.h).
+  std::vector<Adapter> qkv_adapters, out_adapters, up_adapters, down_adapters;
 };
 
 struct Model {
@@ -69,7 +72,7 @@ absl::StatusOr<Model> InitModel(const ModelConfig& config, const InitOptions& op
 // with a new score head. For a reward model from an SFT model.
 absl::StatusOr<Model> WithScalarHead(const Model& language_model, const InitOptions& options);
 
-// Independent copy with its own memory, as `dtype` on `device`.
+// Independent copy with its own memory, as `dtype` on `device` (adapters: its WideType).
 Model CloneModel(const Model& model, at::ScalarType dtype, at::Device device);
 
 // All parameters in forward order (the order is part of checkpoints and of the reducer's buckets),
@@ -78,8 +81,16 @@ Model CloneModel(const Model& model, at::ScalarType dtype, at::Device device);
 // Hugging Face's names and layout exist only at the border, in model/weights.h.
 std::vector<NamedTensor> Parameters(const Model& model);
 
-// Marks every parameter as a leaf whose gradient is wanted (or not).
+// What training changes, in forward order, the very tensors: all parameters; where there are
+// adapters, their factors ("layers.0.self_attn.q_proj.lora_A.weight", "....lora_B.weight") and the
+// score head alone.
+std::vector<NamedTensor> TrainedParameters(const Model& model);
+
+// Marks what is trained as leaves whose gradient is wanted (or not), and all else as not.
 void SetRequiresGrad(const Model& model, bool requires_grad);
+
+// The adapters of a layer in forward order.
+std::vector<Adapter> AllAdapters(const Layer& layer);
 
 // Changes the head so that it gives (score - mean) / deviation; adds a bias when there is none. For
 // a critic made from a reward model. `deviation` > 0.

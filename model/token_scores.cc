@@ -91,7 +91,9 @@ class TokenScoresFunction : public torch::autograd::Function<TokenScoresFunction
     const at::Tensor states_MD = hidden_ND.index_select(0, rows.rows_M);
     const at::Tensor buffer = MakeLogitsBuffer(states_MD, weight_VD);
     const at::Tensor hidden_grad_MD = at::empty_like(states_MD);
-    const at::Tensor weight_grad_VD = at::zeros(weight_VD.sizes(), buffer.options());
+    const bool trained = context->needs_input_grad(1);
+    const at::Tensor weight_grad_VD =
+        trained ? at::zeros(weight_VD.sizes(), buffer.options()) : at::Tensor();
     ForEachChunk(states_MD.size(0), buffer.size(0), [&](Chunk c) {
       const at::Tensor states_CD = states_MD.narrow(0, c.begin, c.count);
       const at::Tensor logits_CV = ChunkLogits(states_CD, weight_VD, rows, c.begin, buffer);
@@ -99,11 +101,12 @@ class TokenScoresFunction : public torch::autograd::Function<TokenScoresFunction
           logits_CV, {Part(rows.targets_M, c), rows.temperature}, PartOf(all, c),
           {Part(log_prob_grad_M, c), Part(entropy_grad_M, c), states_MD.scalar_type()});
       Multiply(Product::kAB, grad_CV, weight_VD, hidden_grad_MD.narrow(0, c.begin, c.count));
-      Multiply(Product::kAtB, grad_CV, states_CD, weight_grad_VD, /*accumulate=*/true);
+      if (trained) Multiply(Product::kAtB, grad_CV, states_CD, weight_grad_VD, true);
     });
     const at::Tensor hidden_grad_ND = at::zeros_like(hidden_ND);
     hidden_grad_ND.index_add_(0, rows.rows_M, hidden_grad_MD);
-    return {hidden_grad_ND, weight_grad_VD.to(weight_VD.scalar_type()), at::Tensor()};
+    return {hidden_grad_ND, trained ? weight_grad_VD.to(weight_VD.scalar_type()) : at::Tensor(),
+            at::Tensor()};
   }
 };
 

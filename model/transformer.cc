@@ -70,15 +70,15 @@ at::Tensor NormaliseHeads(const Layer& layer, const ModelConfig& config, const a
 
 at::Tensor AttentionBlock(const Layer& layer, const ModelConfig& config,
                           const AttentionLayout& layout, const at::Tensor& x_ND) {
-  at::Tensor qkv = Linear(x_ND, layer.qkv_weight, layer.qkv_bias);
+  at::Tensor qkv = Linear(x_ND, layer.qkv_weight, layer.qkv_bias, layer.qkv_adapters);
   if (config.qk_norm) qkv = NormaliseHeads(layer, config, qkv);
-  return Linear(Attention(qkv, layout), layer.out_weight, layer.out_bias_D);
+  return Linear(Attention(qkv, layout), layer.out_weight, layer.out_bias_D, layer.out_adapters);
 }
 
 at::Tensor MlpBlock(const Layer& layer, const ModelConfig& config, const at::Tensor& x_ND) {
-  const at::Tensor up = Linear(x_ND, layer.up_weight, layer.up_bias);
+  const at::Tensor up = Linear(x_ND, layer.up_weight, layer.up_bias, layer.up_adapters);
   const at::Tensor inner_NF = config.family == Family::kGpt2 ? GeluTanh(up) : SwiGlu(up);
-  return Linear(inner_NF, layer.down_weight_DF, layer.down_bias_D);
+  return Linear(inner_NF, layer.down_weight_DF, layer.down_bias_D, layer.down_adapters);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -173,9 +174,21 @@ absl::Status WriteShards(const std::string& directory, const Shards& shards, con
   return WriteJson(directory, kIndexFile, index, records);
 }
 
+absl::Status RefuseAdapterAlone(const std::string& directory) {
+  std::error_code error;
+  const auto has = [&](const char* name) {
+    return std::filesystem::exists(absl::StrCat(directory, "/", name), error);
+  };
+  if (!has("adapter_config.json") || has(kConfigFile)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      directory, " holds an adapter (adapter_config.json), not a model: name the merged model, the "
+      "job's other output, or merge it into its base with peft first"));
+}
+
 }  // namespace
 
 absl::StatusOr<LoadedModel> LoadModel(const std::string& directory, const LoadOptions& options) {
+  TY_RETURN_IF_ERROR(RefuseAdapterAlone(directory));
   TY_ASSIGN_OR_RETURN(ParsedConfig parsed, ReadConfig(absl::StrCat(directory, "/", kConfigFile)));
   if (options.head.has_value() && *options.head != parsed.config.head) {
     return absl::InvalidArgumentError(absl::StrCat(directory,
@@ -236,6 +249,10 @@ absl::StatusOr<ModelCard> ReadModelCard(const std::string& directory) {
   return card;
 }
 
+absl::StatusOr<FileRecord> WriteModelCard(const ModelCard& card, const std::string& directory) {
+  return checkpoint::WriteCheckpointFile(directory, kCardFile, CardJson(card).dump(2) + "\n");
+}
+
 absl::StatusOr<std::vector<FileRecord>> SaveModel(const Model& model, const std::string& directory,
                                                   const SaveOptions& options) {
   const auto type = checkpoint::FromScalarType(model.token_embedding_VD.scalar_type());
@@ -247,7 +264,7 @@ absl::StatusOr<std::vector<FileRecord>> SaveModel(const Model& model, const std:
   }));
   TY_RETURN_IF_ERROR(WriteJson(directory, kConfigFile,
                                ConfigJson(model.config, ComputeTypeName(*type)), &records));
-  TY_RETURN_IF_ERROR(WriteJson(directory, kCardFile, CardJson(options.card), &records));
+  TY_ASSIGN_OR_RETURN(records.emplace_back(), WriteModelCard(options.card, directory));
   if (model.config.head == Head::kLm) {
     TY_RETURN_IF_ERROR(
         WriteJson(directory, kGenerationFile, GenerationJson(model.config), &records));

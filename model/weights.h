@@ -52,6 +52,10 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& directory, const LoadOp
 // Only the card: a default one when there is no trainyard.json.
 absl::StatusOr<ModelCard> ReadModelCard(const std::string& directory);
 
+// Writes it into a directory that lacks one.
+absl::StatusOr<checkpoint::FileRecord> WriteModelCard(const ModelCard& card,
+                                                      const std::string& directory);
+
 struct SaveOptions {
   ModelCard card;
   uint64_t max_shard_bytes = uint64_t{5} << 30;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "model/gemm.h"
 #include "model/numerics.h"
 
 namespace trainyard::model {
@@ -56,6 +57,39 @@ TEST_P(OpsTest, LinearWithAndWithoutBias) {
       {Leaf({32, 24}), Leaf({40, 24})},
       [](const Leaves& t) { return Linear(t[0], t[1], at::Tensor()); },
       [](const Leaves& t) { return at::linear(t[0], t[1]); });
+}
+
+// Two adapters with rows of theirs between rows that have none.
+std::vector<Adapter> AdaptersOf(const Leaves& t) {
+  return {{"first", 4, 0.5, t[0], t[1]}, {"second", 24, 2.0, t[2], t[3]}};
+}
+
+TEST_P(OpsTest, LinearWithAdaptersOnAFrozenMatrix) {
+  const auto wide = WideType(GetParam());
+  const auto factor = [&](at::IntArrayRef sizes) {
+    return at::randn(sizes, at::kDouble).to(wide).requires_grad_(true);
+  };
+  for (const bool with_bias : {true, false}) {
+    const at::Tensor weight = Leaf({40, 24}).detach();
+    const at::Tensor bias = with_bias ? Leaf({40}).detach() : at::Tensor();
+    const auto in_double = [](const at::Tensor& x) {
+      return x.defined() ? x.to(at::kDouble) : x;
+    };
+    Compare(
+        {factor({3, 24}), factor({16, 3}), factor({5, 24}), factor({12, 5}), Leaf({32, 24})},
+        [&](const Leaves& t) { return Linear(t[4], weight, bias, AdaptersOf(t)); },
+        [&](const Leaves& t) {
+          return composite::AdaptedLinear(t[4], in_double(weight), in_double(bias), AdaptersOf(t));
+        });
+  }
+}
+
+TEST_P(OpsTest, AFrozenMatrixAndBiasGetNoGradient) {
+  const at::Tensor x = Leaf({32, 24});
+  const at::Tensor weight = Leaf({40, 24}).detach(), bias = Leaf({40}).detach();
+  torch::autograd::backward({Linear(x, weight, bias).sum()}, {});
+  EXPECT_TRUE(x.grad().defined());
+  EXPECT_FALSE(weight.grad().defined() || bias.grad().defined());
 }
 
 TEST_P(OpsTest, NormsWithAndWithoutBias) {

@@ -1,18 +1,24 @@
 // Runs a model on inputs from a safetensors file and writes what comes out to another, for the
-// parity tests in python: model_driver lm|scores|ranking|resave MODEL_DIR INPUT OUTPUT
-// [float64|float32|...]. Prints what the model's config.json says without effect.
+// parity tests in python: model_driver lm|scores|ranking|resave|lora MODEL_DIR INPUT OUTPUT
+// [float64|float32|...]. Prints what the model's config.json says without effect. lora: adapters as
+// OUTPUT's directory has them in lora.json, with the factors of INPUT; writes them and the merged
+// model beside OUTPUT, into adapter/ and merged/.
 
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "checkpoint/tensor_io.h"
+#include "model/adapter_files.h"
+#include "model/adapters.h"
 #include "model/catch_torch.h"
 #include "model/hugging_face_names.h"
 #include "model/loss.h"
@@ -127,6 +133,43 @@ absl::Status Resave(const Arguments& arguments, const LoadedModel& loaded) {
   return SaveModel(loaded.model, arguments.output, options).status();
 }
 
+absl::Status AddAdaptersOf(const std::string& options_file, const Tensors& inputs, Model* model) {
+  TY_ASSIGN_OR_RETURN(const Json json, ReadJsonFile(options_file));
+  AdapterOptions options;
+  options.rank = json["rank"].get<int64_t>();
+  options.alpha = json["alpha"].get<double>();
+  options.targets = json["targets"].get<std::vector<std::string>>();
+  TY_RETURN_IF_ERROR(AddAdapters(*model, options, 0));
+  for (const NamedTensor& factor : PeftTensors(*model)) {
+    factor.tensor.copy_(inputs.at(factor.name));
+  }
+  SetRequiresGrad(*model, true);
+  return absl::OkStatus();
+}
+
+absl::Status RunLora(const Arguments& arguments, Model model) {
+  TY_ASSIGN_OR_RETURN(const Tensors inputs, ReadInputs(arguments.input));
+  const std::string directory = std::filesystem::path(arguments.output).parent_path();
+  TY_RETURN_IF_ERROR(AddAdaptersOf(directory + "/lora.json", inputs, &model));
+  TY_ASSIGN_OR_RETURN(const PackedTokens tokens, Pack(model.config, inputs));
+  const at::Tensor hidden_ND = Forward(model, tokens);
+  std::vector<NamedTensor> results;
+  if (model.config.head == Head::kScalar) {
+    results = {{"scores", ScalarScores(model, hidden_ND, inputs.at("rows")).detach()}};
+  } else {
+    const Outcome outcome = RunLm(model, inputs, hidden_ND);
+    torch::autograd::backward({outcome.objective}, {});
+    results = outcome.shown;
+    for (const NamedTensor& factor : PeftTensors(model)) {
+      results.push_back({"grad." + factor.name, factor.tensor.grad()});
+    }
+  }
+  TY_RETURN_IF_ERROR(checkpoint::WriteTensors(arguments.output, results, {}).status());
+  TY_RETURN_IF_ERROR(
+      SaveAdapter(model, directory + "/adapter", {arguments.model_directory, {}}).status());
+  return SaveModel(MergeAdapters(model), directory + "/merged", {}).status();
+}
+
 absl::Status Run(const Arguments& arguments) {
   LoadOptions options;
   if (!arguments.type.empty()) {
@@ -136,6 +179,9 @@ absl::Status Run(const Arguments& arguments) {
   TY_ASSIGN_OR_RETURN(LoadedModel loaded, LoadModel(arguments.model_directory, options));
   for (const std::string& line : loaded.ignored) std::printf("ignored: %s\n", line.c_str());
   if (arguments.mode == "resave") return Resave(arguments, loaded);
+  if (arguments.mode == "lora") {
+    return CatchTorch("run", [&] { return RunLora(arguments, loaded.model); });
+  }
   const Model& model = loaded.model;
   SetRequiresGrad(model, true);
   TY_ASSIGN_OR_RETURN(const Tensors inputs, ReadInputs(arguments.input));
