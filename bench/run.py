@@ -24,8 +24,12 @@ PYTHON = str(ROOT / ".venv-parity" / "bin" / "python")
 
 
 def figures_of_tokenizer(objects):
-    for name in ("train", "encode"):
-        yield f"tokenizer, {name} ({objects[0]['peer']})", objects[0][name]["ratio"], 1.0
+    found = objects[0]
+    yield f"tokenizer, training ({found['peer']})", found["train"]["ratio"], 1.0
+    for row in found["encode"]:
+        worst = f"worst: {row['worst']['text']} {row['worst']['ratio']}"
+        yield (f"encoding, {row['tokenizer']}, {row['threads']} thread(s) ({worst})",
+               row["ratio"], 2.0)
 
 
 def figures_of_ratio(objects):

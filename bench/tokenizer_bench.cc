@@ -1,12 +1,11 @@
-// Speed of the tokenizer on one thread. Driven by bench/tokenizer_bench.py: for each line on
-// standard input, "train SIZE" or "encode TOKENIZER", it does so once over TEXT and prints one JSON
-// line.
+// Speed of the tokenizer. Driven by bench/tokenizer_bench.py: for each line on standard input,
+// "train SIZE TEXT" (on one thread) or "encode THREADS TOKENIZER TEXT", it does so once over the
+// file TEXT and prints one JSON line.
 
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +13,7 @@
 #include "base/atomic_file.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "tokenizer/batch_encoder.h"
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/tokenizer_file.h"
 
@@ -36,7 +36,9 @@ std::vector<absl::string_view> Lines(absl::string_view text) {
   return lines;
 }
 
-absl::StatusOr<Json> Train(int32_t vocabulary_size, const std::vector<absl::string_view>& lines) {
+absl::StatusOr<Json> Train(int32_t vocabulary_size, const std::string& path) {
+  TY_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  const std::vector<absl::string_view> lines = Lines(text);
   const auto begin = std::chrono::steady_clock::now();
   BpeTrainerOptions options;
   options.vocabulary_size = vocabulary_size;
@@ -46,42 +48,41 @@ absl::StatusOr<Json> Train(int32_t vocabulary_size, const std::vector<absl::stri
   return Json{{"seconds", Seconds(begin)}, {"merges", parts.merges.size()}};
 }
 
-absl::StatusOr<Json> Encode(const std::string& path, const std::vector<absl::string_view>& lines) {
-  TY_ASSIGN_OR_RETURN(const auto tokenizer, LoadTokenizer(path));
-  const auto begin = std::chrono::steady_clock::now();
-  Encoder encoder(*tokenizer);
-  std::vector<TokenId> ids;
-  int64_t tokens = 0;
-  for (const absl::string_view line : lines) {
-    ids.clear();
-    encoder.Encode(line, &ids);
-    tokens += static_cast<int64_t>(ids.size());
-  }
-  return Json{{"seconds", Seconds(begin)}, {"tokens", tokens}};
-}
-
-absl::Status Run(const std::string& path) {
+absl::StatusOr<Json> Encode(int threads, const std::string& tokenizer_path,
+                            const std::string& path) {
+  TY_ASSIGN_OR_RETURN(const auto tokenizer, LoadTokenizer(tokenizer_path));
   TY_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
   const std::vector<absl::string_view> lines = Lines(text);
-  for (std::string command; std::getline(std::cin, command);) {
-    const std::pair<std::string, std::string> words = absl::StrSplit(command, ' ');
-    TY_ASSIGN_OR_RETURN(const Json result, words.first == "train"
-                                               ? Train(std::atoi(words.second.c_str()), lines)
-                                               : Encode(words.second, lines));
-    std::cout << result.dump() << std::endl;
+  const auto begin = std::chrono::steady_clock::now();
+  BatchEncoder encoder(*tokenizer, threads);
+  EncodedBatch batch;
+  encoder.Encode(lines, AddedTokens::kParse, &batch);
+  const double seconds = Seconds(begin);
+  size_t tokens = 0;
+  for (size_t i = 0; i < batch.size(); ++i) tokens += batch[i].size();
+  return Json{{"seconds", seconds}, {"tokens", tokens}};
+}
+
+absl::StatusOr<Json> Do(absl::string_view command) {
+  const std::vector<std::string> words = absl::StrSplit(command, ' ');
+  if (words.size() == 3 && words[0] == "train") return Train(std::atoi(words[1].c_str()), words[2]);
+  if (words.size() == 4 && words[0] == "encode") {
+    return Encode(std::atoi(words[1].c_str()), words[2], words[3]);
   }
-  return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("no such command: ", command));
 }
 
 }  // namespace
 }  // namespace trainyard::tokenizer
 
-int main(int argc, char** argv) {
-  if (argc != 2) {
-    std::cerr << "usage: bench_tokenizer TEXT\n";
-    return 2;
+int main() {
+  for (std::string command; std::getline(std::cin, command);) {
+    const absl::StatusOr<trainyard::Json> result = trainyard::tokenizer::Do(command);
+    if (!result.ok()) {
+      std::cerr << result.status().ToString() << "\n";
+      return 1;
+    }
+    std::cout << result->dump() << std::endl;
   }
-  const absl::Status status = trainyard::tokenizer::Run(argv[1]);
-  if (!status.ok()) std::cerr << status.ToString() << "\n";
-  return status.ok() ? 0 : 1;
+  return 0;
 }

@@ -24,26 +24,27 @@ class SourceLoader {
       : spec_(spec),
         source_(source),
         context_(context),
-        encoder_(*context.tokenizer),
         instruction_key_(DeriveKey(spec.seed, absl::StrCat("instruction:", source.name))) {
     report_.name = source.name;
   }
 
-  absl::Status Visit(const Row& row) {
-    const uint64_t index = row_index_++;
-    switch (spec_.objective) {
-      case Objective::kPretrain:
-        return VisitDocument(row);
-      case Objective::kSft:
-        return VisitConversation(row, index);
-      case Objective::kRewardModel:
-        return row.answers.empty() ? VisitRated(row, index) : VisitRanked(row, index);
+  absl::Status Load() {
+    if (spec_.objective == Objective::kPretrain) {
+      tokenizer::BatchEncoder encoder(*context_.tokenizer, context_.threads);
+      TY_ASSIGN_OR_RETURN(report_.counts,
+                          ReadDocuments(source_, &encoder, [&](absl::Span<const int32_t> ids) {
+                            AddSample(ids, {});
+                            return absl::OkStatus();
+                          }));
+      return absl::OkStatus();
     }
+    TY_ASSIGN_OR_RETURN(report_.counts,
+                        ReadRows(source_, [&](const Row& row) { return Visit(row); }));
     return absl::OkStatus();
   }
 
   bool learns_end() const { return learns_end_; }
-  SourceReport& report() { return report_; }
+  const SourceReport& report() const { return report_; }
   std::unique_ptr<MemorySamples> TakeSamples() { return std::move(samples_); }
   std::vector<FixedGroup> TakeFixedGroups() { return std::move(fixed_groups_); }
   std::vector<RatedPool> TakePools() {
@@ -53,13 +54,10 @@ class SourceLoader {
   }
 
  private:
-  absl::Status VisitDocument(const Row& row) {
-    if (!row.text.has_value()) return MissingField(row, "text");
-    ids_.clear();
-    encoder_.Encode(*row.text, &ids_);
-    if (ids_.empty()) return absl::InvalidArgumentError("field \"text\" is empty");
-    AddSample(ids_, {});
-    return absl::OkStatus();
+  absl::Status Visit(const Row& row) {
+    const uint64_t index = row_index_++;
+    if (spec_.objective == Objective::kSft) return VisitConversation(row, index);
+    return row.answers.empty() ? VisitRated(row, index) : VisitRanked(row, index);
   }
 
   absl::Status VisitConversation(const Row& row, uint64_t index) {
@@ -154,7 +152,7 @@ class SourceLoader {
     return -1;
   }
 
-  void AddSample(const std::vector<int32_t>& ids, const std::vector<uint8_t>& flags) {
+  void AddSample(absl::Span<const int32_t> ids, absl::Span<const uint8_t> flags) {
     samples_->Add(ids, flags);
     ++report_.samples;
     report_.tokens += static_cast<int64_t>(ids.size());
@@ -164,10 +162,8 @@ class SourceLoader {
   const DatasetSpec& spec_;
   const SourceSpec& source_;
   const DatasetContext& context_;
-  tokenizer::Encoder encoder_;
   const uint64_t instruction_key_;
   uint64_t row_index_ = 0;
-  std::vector<int32_t> ids_;
   std::unique_ptr<MemorySamples> samples_ = std::make_unique<MemorySamples>();
   std::vector<FixedGroup> fixed_groups_;
   std::map<std::string, RatedPool> pools_;  // by group: its order is the order of drawing
@@ -273,8 +269,7 @@ absl::StatusOr<bool> Dataset::LoadSource(const SourceSpec& source, const Dataset
     reports_.push_back(std::move(report));
   } else {
     SourceLoader loader(spec_, source, context);
-    TY_ASSIGN_OR_RETURN(loader.report().counts,
-                        ReadRows(source, [&](const Row& row) { return loader.Visit(row); }));
+    TY_RETURN_IF_ERROR(loader.Load());
     loaded.samples = loader.TakeSamples();
     loaded.fixed_groups = loader.TakeFixedGroups();
     loaded.pools = loader.TakePools();

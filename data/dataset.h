@@ -41,6 +41,7 @@ struct DatasetSpec {
 struct DatasetContext {
   const tokenizer::Tokenizer* tokenizer = nullptr;
   const tokenizer::ChatTemplate* chat_template = nullptr;  // not needed for pretraining
+  int threads = 1;  // that encode documents; the samples do not depend on it
 };
 
 struct SourceReport {

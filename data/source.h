@@ -11,7 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "data/row.h"
+#include "tokenizer/batch_encoder.h"
 
 namespace trainyard::data {
 
@@ -60,6 +62,14 @@ struct SourceCounts {
 // stream, a line or text over its limit.
 absl::StatusOr<SourceCounts> ReadRows(const SourceSpec& spec,
                                       const std::function<absl::Status(const Row&)>& visit);
+
+// Calls `visit` with the tokens of every row's text, encoded as user text, in the order of ReadRows
+// and with its account of bad rows: one that has no text, or none that makes a token, is bad. Rows
+// are encoded some megabytes at a time, on the encoder's threads. An error of `visit` is nobody's
+// row: it fails the source.
+absl::StatusOr<SourceCounts> ReadDocuments(
+    const SourceSpec& spec, tokenizer::BatchEncoder* encoder,
+    const std::function<absl::Status(absl::Span<const int32_t> ids)>& visit);
 
 }  // namespace trainyard::data
 

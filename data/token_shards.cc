@@ -191,18 +191,13 @@ absl::StatusOr<TokenShardsCounts> WriteTokenShards(const std::vector<SourceSpec>
   }
   const bool wide = tokenizer.vocabulary_size() > std::numeric_limits<uint16_t>::max() + 1;
   ShardWriter writer(options, wide);
-  tokenizer::Encoder encoder(tokenizer);
-  std::vector<int32_t> ids;
+  tokenizer::BatchEncoder encoder(tokenizer, options.threads);
   int64_t bad_rows = 0;
   for (const SourceSpec& source : sources) {
-    const auto add = [&](const Row& row) -> absl::Status {
-      if (!row.text.has_value()) return MissingField(row, "text");
-      ids.clear();
-      encoder.Encode(*row.text, &ids);
-      if (ids.empty()) return absl::InvalidArgumentError("field \"text\" is empty");
-      return writer.Add(ids);
-    };
-    TY_ASSIGN_OR_RETURN(const SourceCounts counts, ReadRows(source, add));
+    TY_ASSIGN_OR_RETURN(const SourceCounts counts,
+                        ReadDocuments(source, &encoder, [&](absl::Span<const int32_t> ids) {
+                          return writer.Add(ids);
+                        }));
     bad_rows += counts.bad_rows;
   }
   TY_RETURN_IF_ERROR(writer.Finish(tokenizer.hash()));

@@ -23,6 +23,7 @@ namespace trainyard::data {
 struct TokenShardsOptions {
   std::string directory;               // must not hold a manifest yet
   int64_t shard_tokens = 100'000'000;  // a shard is closed once it holds so many
+  int threads = 1;                     // that encode; the shards do not depend on it
 };
 
 struct TokenShardsCounts {
@@ -33,7 +34,7 @@ struct TokenShardsCounts {
 
 // Tokenizes every document of `sources` ({"text"} rows or text files) into shards; end tokens are
 // not stored, the reader puts them between documents. Durable when it returns. AlreadyExists when
-// the directory has a manifest; errors of ReadRows.
+// the directory has a manifest; errors of ReadDocuments.
 absl::StatusOr<TokenShardsCounts> WriteTokenShards(const std::vector<SourceSpec>& sources,
                                                    const tokenizer::Tokenizer& tokenizer,
                                                    const TokenShardsOptions& options);

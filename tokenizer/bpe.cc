@@ -1,8 +1,8 @@
 #include "tokenizer/bpe.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
-#include <queue>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -256,46 +256,52 @@ size_t BpeModel::MergeFew(TokenId* symbols, size_t size) const {
   return static_cast<size_t>(count);
 }
 
+// A heap of (rank, place) in one number each; one that no longer says what its place holds is
+// dropped when it comes up.
 void BpeModel::MergeMany(absl::Span<const TokenId> symbol_ids, std::vector<TokenId>* ids) const {
   struct Symbol {
     TokenId id;
     int32_t previous, next;  // -1: none
-  };
-  struct Candidate {
-    int32_t rank, left;
-    TokenId left_id, right_id, result;
-    bool operator<(const Candidate& other) const {  // the queue's top is the greatest
-      return rank != other.rank ? rank > other.rank : left > other.left;
-    }
+    Merge merge;             // with the next one
   };
   const int32_t size = static_cast<int32_t>(symbol_ids.size());
   std::vector<Symbol> symbols(size);
-  for (int32_t i = 0; i < size; ++i) {
-    symbols[i] = {symbol_ids[i], i - 1, i + 1 < size ? i + 1 : -1};
-  }
-  std::priority_queue<Candidate> queue;
-  const auto consider = [&](int32_t left) {
-    if (left < 0 || symbols[left].next < 0) return;
-    const TokenId left_id = symbols[left].id, right_id = symbols[symbols[left].next].id;
-    if (const Merge* merge = Find(left_id, right_id)) {
-      queue.push({merge->rank, left, left_id, right_id, merge->result});
-    }
+  const auto rank_pair = [&](int32_t left) {
+    Symbol& symbol = symbols[left];
+    const Merge* merge = symbol.next < 0 ? nullptr : Find(symbol.id, symbols[symbol.next].id);
+    symbol.merge = merge == nullptr ? Merge{kNoRank, kUnknown} : *merge;
+    return static_cast<uint64_t>(symbol.merge.rank) << 32 | static_cast<uint32_t>(left);
   };
-  for (int32_t i = 0; i + 1 < size; ++i) consider(i);
-  constexpr TokenId kGone = -1;
-  while (!queue.empty()) {
-    const Candidate top = queue.top();
-    queue.pop();
-    Symbol& left = symbols[top.left];
-    if (left.id != top.left_id || left.next < 0) continue;
+  constexpr uint64_t kNoPair = static_cast<uint64_t>(kNoRank) << 32;
+  for (int32_t i = 0; i < size; ++i) {
+    symbols[i] = {symbol_ids[i], i - 1, i + 1 < size ? i + 1 : -1, {}};
+  }
+  std::vector<uint64_t> heap;
+  for (int32_t i = 0; i < size; ++i) {
+    const uint64_t pair = rank_pair(i);
+    if (pair < kNoPair) heap.push_back(pair);
+  }
+  std::make_heap(heap.begin(), heap.end(), std::greater<>());
+  const auto consider = [&](int32_t left) {
+    const uint64_t pair = rank_pair(left);
+    if (pair >= kNoPair) return;
+    heap.push_back(pair);
+    std::push_heap(heap.begin(), heap.end(), std::greater<>());
+  };
+  while (!heap.empty()) {
+    const uint64_t top = heap.front();
+    std::pop_heap(heap.begin(), heap.end(), std::greater<>());
+    heap.pop_back();
+    const int32_t place = static_cast<int32_t>(static_cast<uint32_t>(top));
+    Symbol& left = symbols[place];
+    if (left.merge.rank != static_cast<int32_t>(top >> 32)) continue;
     Symbol& right = symbols[left.next];
-    if (right.id != top.right_id) continue;
-    left.id = top.result;
-    right.id = kGone;
+    left.id = left.merge.result;
     left.next = right.next;
-    if (left.next >= 0) symbols[left.next].previous = top.left;
-    consider(left.previous);
-    consider(top.left);
+    right.merge.rank = kNoRank;  // gone
+    if (left.next >= 0) symbols[left.next].previous = place;
+    consider(place);
+    if (left.previous >= 0) consider(left.previous);
   }
   for (int32_t i = 0; i >= 0; i = symbols[i].next) ids->push_back(symbols[i].id);
 }

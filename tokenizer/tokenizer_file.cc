@@ -21,6 +21,10 @@ namespace trainyard::tokenizer {
 namespace {
 
 constexpr int64_t kMaxVocabulary = int64_t{1} << 24;
+constexpr char kJsonFile[] = "tokenizer.json";
+constexpr char kVocabFile[] = "vocab.json";
+constexpr char kMergesFile[] = "merges.txt";
+constexpr char kSentencePieceFile[] = "tokenizer.model";
 
 using VocabularyIds = absl::flat_hash_map<std::string, TokenId>;
 
@@ -227,28 +231,29 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadSentencePieceTokenizer(
   return CreateNamed(std::move(spec), path);
 }
 
-absl::StatusOr<TokenizerInDirectory> LoadTokenizerOf(const std::string& directory) {
+absl::StatusOr<std::string> FindVocabularyFile(const std::string& directory) {
   const auto path = [&](absl::string_view name) { return absl::StrCat(directory, "/", name); };
-  TokenizerInDirectory found;
-  if (Exists(path("tokenizer.json"))) {
-    found.path = path("tokenizer.json");
-    TY_ASSIGN_OR_RETURN(found.tokenizer, LoadTokenizer(found.path));
-    return found;
-  }
-  if (Exists(path("vocab.json")) && Exists(path("merges.txt"))) {
-    found.path = path("vocab.json");
-    TY_ASSIGN_OR_RETURN(found.tokenizer, LoadGpt2Tokenizer(found.path, path("merges.txt")));
-    return found;
-  }
-  if (Exists(path("tokenizer.model"))) {
-    found.path = path("tokenizer.model");
-    TY_ASSIGN_OR_RETURN(found.tokenizer, LoadSentencePieceTokenizer(found.path));
-    return found;
-  }
+  if (Exists(path(kJsonFile))) return path(kJsonFile);
+  if (Exists(path(kVocabFile)) && Exists(path(kMergesFile))) return path(kVocabFile);
+  if (Exists(path(kSentencePieceFile))) return path(kSentencePieceFile);
   return absl::NotFoundError(
       absl::StrCat(directory,
                    " holds no tokenizer: neither tokenizer.json, nor vocab.json with "
                    "merges.txt, nor tokenizer.model"));
+}
+
+absl::StatusOr<TokenizerInDirectory> LoadTokenizerOf(const std::string& directory) {
+  TokenizerInDirectory found;
+  TY_ASSIGN_OR_RETURN(found.path, FindVocabularyFile(directory));
+  if (absl::EndsWith(found.path, kJsonFile)) {
+    TY_ASSIGN_OR_RETURN(found.tokenizer, LoadTokenizer(found.path));
+  } else if (absl::EndsWith(found.path, kVocabFile)) {
+    TY_ASSIGN_OR_RETURN(found.tokenizer,
+                        LoadGpt2Tokenizer(found.path, absl::StrCat(directory, "/", kMergesFile)));
+  } else {
+    TY_ASSIGN_OR_RETURN(found.tokenizer, LoadSentencePieceTokenizer(found.path));
+  }
+  return found;
 }
 
 }  // namespace trainyard::tokenizer

@@ -31,11 +31,16 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadGpt2Tokenizer(const std::st
 absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadSentencePieceTokenizer(
     const std::string& path);
 
-// The tokenizer of a model's directory: its tokenizer.json, else its vocab.json and merges.txt,
-// else its tokenizer.model. NotFound names the directory and the files.
+// The file with the vocabulary of the tokenizer in a model's directory, whose SHA-256 models are
+// bound to: its tokenizer.json, else its vocab.json (which has a merges.txt beside it), else its
+// tokenizer.model. NotFound names the directory and the files.
+absl::StatusOr<std::string> FindVocabularyFile(const std::string& directory);
+
+// The tokenizer of a model's directory, from that file. Errors of FindVocabularyFile and those of
+// the formats.
 struct TokenizerInDirectory {
   std::shared_ptr<const Tokenizer> tokenizer;
-  std::string path;  // of the file with the vocabulary, whose SHA-256 models are bound to
+  std::string path;  // FindVocabularyFile's
 };
 absl::StatusOr<TokenizerInDirectory> LoadTokenizerOf(const std::string& directory);
 

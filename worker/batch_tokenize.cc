@@ -38,6 +38,7 @@ absl::Status RunTokenizeJob(const TokenizeJob& job, const RunPlace& place,
   data::TokenShardsOptions options;
   options.directory = output.directory;
   options.shard_tokens = job.shard_tokens;
+  options.threads = job.threads;
   TY_ASSIGN_OR_RETURN(const data::TokenShardsCounts counts,
                       data::WriteTokenShards(job.sources, *files.tokenizer, options));
   Log().info("{} documents, {} tokens, {} bad rows in {}", counts.documents, counts.tokens,

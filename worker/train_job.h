@@ -80,6 +80,7 @@ struct TokenizeJob {
   std::vector<data::SourceSpec> sources;
   std::string tokenizer_directory;
   int64_t shard_tokens = 100'000'000;
+  int threads = 1;
 };
 
 }  // namespace trainyard::worker

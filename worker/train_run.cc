@@ -111,6 +111,7 @@ absl::StatusOr<std::unique_ptr<data::Dataset>> TrainRun::Load(data::DatasetSpec 
   data::DatasetContext context_of_data;
   context_of_data.tokenizer = tokenizer_.tokenizer.get();
   context_of_data.chat_template = chat_template_.has_value() ? &*chat_template_ : nullptr;
+  context_of_data.threads = at::get_num_threads();
   TY_ASSIGN_OR_RETURN(auto dataset, data::Dataset::Load(spec, context_of_data));
   for (const data::SourceReport& report : dataset->reports()) {
     Log().info("{}: {} rows, {} samples, {} tokens ({} trained), {} dropped as too long, {} bad",

@@ -135,6 +135,7 @@ absl::StatusOr<WorkerJob> ParseTokenize(const v1::TokenizeSpec& spec,
                       task::ResolveTokenizer(spec.data().tokenizer(), {}, "data.tokenizer",
                                              assignment));
   if (spec.shard_tokens() > 0) job.shard_tokens = spec.shard_tokens();
+  job.threads = assignment.threads;
   return job;
 }
 

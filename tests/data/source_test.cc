@@ -102,5 +102,62 @@ TEST_F(SourceTest, TheFormatFollowsTheNameOrTheFile) {
   EXPECT_FALSE(ResolveSourceFormat("", "a.csv").ok());
 }
 
+class DocumentsTest : public SourceTest {
+ protected:
+  absl::StatusOr<SourceCounts> ReadTexts(const SourceSpec& spec, int threads,
+                                         std::vector<std::string>* texts) {
+    tokenizer::BatchEncoder encoder(*tokenizer_, threads);
+    return ReadDocuments(spec, &encoder, [&](absl::Span<const int32_t> ids) {
+      texts->push_back(Text({ids.begin(), ids.end()}));
+      return absl::OkStatus();
+    });
+  }
+};
+
+TEST_F(DocumentsTest, AreTheRowsInOrderAtAnyNumberOfThreads) {
+  // Several batches: more than 4 MiB.
+  const std::string long_word(500'000, 'w');
+  std::string lines;
+  for (int i = 0; i < 20; ++i) lines += DocumentLines(300) + long_word + std::to_string(i) + "\n";
+  const SourceSpec spec = Source("lines", lines, SourceFormat::kTextPerLine);
+  const std::vector<std::string> rows = Texts(spec);
+  for (const int threads : {1, 2, 5}) {
+    std::vector<std::string> texts;
+    const auto counts = ReadTexts(spec, threads, &texts);
+    ASSERT_TRUE(counts.ok()) << counts.status();
+    EXPECT_EQ(counts->rows, static_cast<int64_t>(rows.size()));
+    EXPECT_TRUE(texts == rows) << threads << " threads";
+  }
+}
+
+TEST_F(DocumentsTest, ARowWithoutTextIsBadAndNamedByItsLine) {
+  SourceSpec spec = Source("x.jsonl", "{\"text\": \"a\"}\n{\"txt\": \"b\"}\n{\n{\"text\": \"\"}\n"
+                                      "{\"text\": \"c\"}\n");
+  spec.max_bad_rows = 3;
+  std::vector<std::string> texts;
+  const auto counts = ReadTexts(spec, 2, &texts);
+  ASSERT_TRUE(counts.ok()) << counts.status();
+  EXPECT_THAT(texts, ElementsAre("a", "c"));
+  EXPECT_EQ(counts->rows, 5);
+  EXPECT_EQ(counts->bad_rows, 3);
+  EXPECT_THAT(counts->first_bad_row, HasSubstr("x.jsonl:2: field \"text\""));
+  spec.max_bad_rows = 2;
+  EXPECT_THAT(std::string(ReadTexts(spec, 2, &texts).status().message()),
+              HasSubstr("more than max_bad_rows = 2 bad rows, the last of them: "));
+  EXPECT_THAT(std::string(ReadTexts(spec, 2, &texts).status().message()), HasSubstr("x.jsonl:4"));
+}
+
+TEST_F(DocumentsTest, AnErrorOfTheVisitorIsNoBadRow) {
+  SourceSpec spec = Source("x.jsonl", "{\"text\": \"a\"}\n");
+  spec.max_bad_rows = 10;
+  tokenizer::BatchEncoder encoder(*tokenizer_, 1);
+  EXPECT_EQ(ReadDocuments(spec, &encoder,
+                          [](absl::Span<const int32_t>) {
+                            return absl::ResourceExhaustedError("the disk is full");
+                          })
+                .status(),
+            absl::ResourceExhaustedError("the disk is full"));
+}
+
 }  // namespace
 }  // namespace trainyard::data

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "base/atomic_file.h"
 #include "tests/data/fixture.h"
 
@@ -44,6 +45,17 @@ TEST_F(TokenShardsTest, HoldTheTokensOfTheDocumentsHoweverTheyAreCut) {
     }
     EXPECT_EQ(text, DocumentLines(100));
   }
+}
+
+TEST_F(TokenShardsTest, AreTheSameAtAnyNumberOfThreads) {
+  const SourceSpec source = Source("lines", DocumentLines(20'000), SourceFormat::kTextPerLine);
+  std::vector<std::string> manifests;
+  for (const int threads : {1, 3}) {
+    const std::string path = absl::StrCat(directory_, "/threads-", threads);
+    ASSERT_TRUE(WriteTokenShards({source}, *tokenizer_, {path, 100'000, threads}).ok());
+    manifests.push_back(*ReadFile(path + "/manifest.json"));  // with every shard's checksum
+  }
+  EXPECT_EQ(manifests[0], manifests[1]);
 }
 
 TEST_F(TokenShardsTest, AreNeverOverwritten) {

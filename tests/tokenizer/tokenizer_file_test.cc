@@ -86,6 +86,7 @@ TEST(TokenizerFileTest, FindsTheTokenizerOfADirectory) {
   const auto gpt2 = LoadTokenizerOf(directory);
   ASSERT_TRUE(gpt2.ok()) << gpt2.status();
   EXPECT_EQ(gpt2->path, directory + "/vocab.json");
+  EXPECT_EQ(*FindVocabularyFile(directory), gpt2->path);
   EXPECT_EQ(gpt2->tokenizer->EncodeWithAdded("ab<|end|>a"), (std::vector<TokenId>{2, 3, 0}));
   ASSERT_TRUE(SaveTokenizer(*Trained(kGpt2Pattern), {}, directory).ok());
   EXPECT_EQ(LoadTokenizerOf(directory)->path, directory + "/tokenizer.json");

@@ -3,6 +3,7 @@
 TRAINYARD_PARITY_MEGABYTES is how much text each of the published tokenizers encodes (default 2).
 """
 
+import gettext
 import gzip
 import json
 import os
@@ -24,6 +25,7 @@ SHARED = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "data" 
 GPT2 = SHARED / "gpt2"
 QWEN3 = SHARED / "qwen3" / "tokenizer.json.gz"
 MEGABYTES = float(os.environ.get("TRAINYARD_PARITY_MEGABYTES", "2"))
+LANGUAGES = ("ko", "ja", "zh_CN", "ru", "ar", "he", "hi", "th", "vi", "el")
 SPECIALS = ["<|pad|>", "<|user|>", "<|end|>"]
 
 
@@ -41,6 +43,24 @@ def text_files(limit_bytes):
             total += len(text)
             if total > limit_bytes:
                 return documents
+    return documents
+
+
+def translations(limit_bytes):
+    """What this machine's programs say in other languages, where their translations are here."""
+    documents = []
+    for language in LANGUAGES:
+        total = 0
+        for path in sorted(pathlib.Path("/usr/share/locale").glob(f"{language}/LC_MESSAGES/*.mo")):
+            if total > limit_bytes / len(LANGUAGES):
+                break
+            try:
+                with open(path, "rb") as file:
+                    catalog = gettext.GNUTranslations(file)._catalog
+            except (OSError, UnicodeDecodeError, ValueError):
+                continue
+            documents.append("\n".join(text for text in catalog.values() if isinstance(text, str)))
+            total += len(documents[-1].encode())
     return documents
 
 
@@ -115,9 +135,9 @@ class TokenizerParityTest(ParityCase):
         return file
 
     def assert_same_on_all_kinds(self, tokenizer, theirs):
-        """English and code, hostile text, and lines as long as files."""
+        """English and code, other languages, hostile text, and lines as long as files."""
         specials = [token.content for token in theirs.get_added_tokens_decoder().values()]
-        documents = text_files(int(MEGABYTES * 0.6e6))
+        documents = text_files(int(MEGABYTES * 0.4e6)) + translations(int(MEGABYTES * 0.2e6))
         seed = 0
         while sum(len(document.encode()) for document in documents) < MEGABYTES * 1e6:
             seed += 1
