@@ -57,6 +57,14 @@ def figures_of_publish(objects):
            f"{last['median_ms']:.0f} ms", last["goal_ms"] / last["median_ms"], 1.0)
 
 
+def figures_of_loading(objects):
+    last = objects[-1]
+    yield (f"limit / slowest warm load of {last['model']}: {last['seconds']:.2f} s",
+           last["goal_seconds"] / last["seconds"], 1.0)
+    yield (f"limit / most memory of a load over the model's: {last['peak_over_model']:.2f}",
+           last["goal_peak_over_model"] / last["peak_over_model"], 1.0)
+
+
 def figures_of_scheduling(objects):
     last = objects[-1]
     yield (f"limit / p99 of a scheduling pass, {last['nodes']} nodes, {last['pending']} gangs: "
@@ -79,6 +87,7 @@ BENCHES = {
     "publish": Bench(["{build}/bench/bench_publish"], figures_of_publish, 90),
     "tokenizer": Bench(["bench/tokenizer_bench.py", "--build", "{build}"], figures_of_tokenizer,
                        150),
+    "loading": Bench(["{build}/bench/bench_loading"], figures_of_loading, 60),
     "checkpoint_stall": Bench(["{build}/bench/bench_checkpoint_stall"], figures_of_checkpoints,
                               150),
     "scheduling": Bench(["{build}/bench/bench_scheduling_pass"], figures_of_scheduling, 120),

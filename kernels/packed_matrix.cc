@@ -22,8 +22,10 @@ char* Allocate(size_t size_bytes) {
   const size_t rounded = RoundUp(size_bytes, alignment);
   void* const memory = std::aligned_alloc(alignment, rounded);
   TY_CHECK(memory != nullptr || rounded == 0);
-  // Small pages serve as well where the advice is not taken.
-  if (alignment == kHugePage) madvise(memory, rounded, MADV_HUGEPAGE);
+  // Small pages serve as well where the advice is not taken, and the end would fill no huge one.
+  if (alignment == kHugePage) {
+    madvise(memory, size_bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+  }
   return static_cast<char*>(memory);
 }
 

@@ -1,8 +1,9 @@
 #include "reward_service/reward_spec.h"
 
 #include <google/protobuf/util/json_util.h>
-#include <sys/stat.h>
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,7 @@
 #include "base/checksum.h"
 #include "base/status.h"
 #include "task/job_spec.h"
+#include "tokenizer/tokenizer_file.h"
 
 namespace trainyard::reward_service {
 namespace {
@@ -80,12 +82,14 @@ absl::Status ReadSpec(const v1::RewardSpec& spec, const Resolver& resolve, Rewar
   return absl::OkStatus();
 }
 
-// SHA-256 of the tokenizer.json in or at `path`; empty when there is none.
-std::string TokenizerSha256(const std::string& path) {
-  struct stat found;
-  const bool directory = stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
-  const auto sha256 = FileSha256Hex(directory ? path + "/tokenizer.json" : path);
-  return sha256.ok() ? *sha256 : "";
+// SHA-256 of the vocabulary in, or at, `path`; empty when there is none.
+absl::StatusOr<std::string> TokenizerSha256(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) return FileSha256Hex(path);
+  const auto file = tokenizer::FindVocabularyFile(path);
+  if (absl::IsNotFound(file.status())) return std::string();
+  TY_RETURN_IF_ERROR(file.status());
+  return FileSha256Hex(*file);
 }
 
 }  // namespace
@@ -95,15 +99,17 @@ absl::StatusOr<RewardJob> ParseRewardJob(const task::Assignment& assignment) {
   const Resolver resolve = [&](const v1::FileRef& file, absl::string_view what) {
     return task::ResolveFile(file, what, assignment);
   };
-  v1::FileRef model;
+  v1::FileRef model, tokenizer;  // a tokenizer that is not set: the model's
   v1::RewardSpec reward;
   switch (spec.kind_case()) {
     case v1::JobSpec::kPpo:
       model = spec.ppo().policy();
+      tokenizer = spec.ppo().data().tokenizer();
       reward = spec.ppo().reward();
       break;
     case v1::JobSpec::kGenerate:
       model = spec.generate().model();
+      tokenizer = spec.generate().tokenizer();
       reward = spec.generate().reward();
       break;
     case v1::JobSpec::kEval:
@@ -115,8 +121,9 @@ absl::StatusOr<RewardJob> ParseRewardJob(const task::Assignment& assignment) {
           absl::StrCat("job ", spec.name(), " is of a kind that has no reward tasks"));
   }
   RewardJob job;
-  TY_ASSIGN_OR_RETURN(const std::string model_path, resolve(model, "model"));
-  job.tokenizer_sha256 = TokenizerSha256(model_path);
+  TY_ASSIGN_OR_RETURN(const std::string tokenizer_directory,
+                      task::ResolveTokenizer(tokenizer, model, "tokenizer", assignment));
+  TY_ASSIGN_OR_RETURN(job.tokenizer_sha256, TokenizerSha256(tokenizer_directory));
   TY_RETURN_IF_ERROR(ReadSpec(reward, resolve, &job));
   return job;
 }
@@ -131,7 +138,9 @@ absl::StatusOr<RewardJob> ReadRewardFile(const std::string& path,
         absl::StrCat(path, ": ", std::string(parsed.message().as_string())));
   }
   RewardJob job;
-  if (!tokenizer_directory.empty()) job.tokenizer_sha256 = TokenizerSha256(tokenizer_directory);
+  if (!tokenizer_directory.empty()) {
+    TY_ASSIGN_OR_RETURN(job.tokenizer_sha256, TokenizerSha256(tokenizer_directory));
+  }
   const Resolver resolve = [](const v1::FileRef& file,
                               absl::string_view what) -> absl::StatusOr<std::string> {
     if (file.source_case() == v1::FileRef::kUri) return file.uri();

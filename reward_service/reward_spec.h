@@ -16,7 +16,8 @@ namespace trainyard::reward_service {
 struct RewardJob {
   RewardOptions options;
   v1::RewardSpec spec;           // as given, for GetSpec
-  std::string tokenizer_sha256;  // of the policy's tokenizer.json; empty: not known
+  // Of the file with the policy's vocabulary (tokenizer/tokenizer_file.h); empty: there is none.
+  std::string tokenizer_sha256;
 };
 
 // Of PPO, generate and eval jobs. InvalidArgument names the field; NotFound and PermissionDenied

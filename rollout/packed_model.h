@@ -31,6 +31,12 @@ class TensorSource {
   virtual absl::StatusOr<TensorView> Find(const std::string& name) const = 0;
   // Of every tensor there is.
   virtual std::vector<std::string> Names() const = 0;
+  // A part of a tensor's bytes has been packed: where they are a copy of a file's, their memory may
+  // be given back (they can be read again). Any thread.
+  virtual void Release(const std::string& name, absl::string_view bytes) const {
+    static_cast<void>(name);
+    static_cast<void>(bytes);
+  }
 };
 
 // The tensors of a directory's model.safetensors, or of the shards its index lists.
@@ -76,11 +82,14 @@ struct PackOptions {
   // A model of the same config and products that nobody else uses: its memory takes the new
   // weights, which saves the page faults of fresh memory (half of the time of a 124M model).
   std::shared_ptr<PackedModel> into;
+  int threads = 1;  // that convert and pack
 };
 
-// Reads and packs every tensor that `config` has (BF16 and F16 sources are widened).
-// InvalidArgument names a tensor that is missing, has another shape or an integer type, or belongs
-// to no part of the model; a scalar head is refused.
+// Reads and packs every tensor that `config` has (BF16 and F16 sources are widened), a stripe at a
+// time: beside the model itself it takes a few MiB. Names may lack the prefix of the base model, as
+// in one that was saved alone ("layers.0..." for "model.layers.0..."). InvalidArgument names a
+// tensor that is missing, has another shape or an integer type, or belongs to no part of the model;
+// a scalar head is refused.
 absl::StatusOr<std::shared_ptr<PackedModel>> PackModel(const model::ModelConfig& config,
                                                        const TensorSource& source,
                                                        PackOptions options = {});

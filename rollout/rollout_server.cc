@@ -71,7 +71,8 @@ absl::StatusOr<std::unique_ptr<RolloutServer>> RolloutServer::Start(
   TY_ASSIGN_OR_RETURN(const auto source, OpenModelDirectory(options.model_directory));
   const auto products = options.bf16 ? kernels::WeightType::kBf16 : kernels::WeightType::kF32;
   TY_ASSIGN_OR_RETURN(std::shared_ptr<PackedModel> packed,
-                      PackModel(parsed.config, *source, {.products = products}));
+                      PackModel(parsed.config, *source,
+                                {.products = products, .threads = options.threads}));
   packed->version = options.version;
 
   EngineOptions engine_options;

@@ -58,6 +58,27 @@ TEST_F(RewardSpecTest, ComponentsBecomeOptionsWithTheirDefaults) {
   EXPECT_EQ(std::get<AbstentionOptions>(job->options.components[2].scorer).correct, 1);
 }
 
+TEST_F(RewardSpecTest, EveryFormOfTokenizerHasTheHashThatModelsAreBoundTo) {
+  Add("regex")->mutable_regex()->set_pattern("x");
+  const auto hash = [this] {
+    const auto job = Parse();
+    EXPECT_TRUE(job.ok()) << job.status();
+    return job.ok() ? job->tokenizer_sha256 : "none";
+  };
+  std::filesystem::remove(directory_.File("policy/tokenizer.json"));
+  EXPECT_EQ(hash(), "");
+  std::ofstream(directory_.File("policy/tokenizer.model")) << "sentences";
+  EXPECT_EQ(hash(), Sha256Hex("sentences"));
+  std::ofstream(directory_.File("policy/vocab.json")) << "{}";
+  std::ofstream(directory_.File("policy/merges.txt")) << "";
+  EXPECT_EQ(hash(), Sha256Hex("{}"));
+  // The job's own goes before the policy's.
+  std::filesystem::create_directory(directory_.File("tokenizer"));
+  std::ofstream(directory_.File("tokenizer/tokenizer.json")) << "[]";
+  spec_.mutable_ppo()->mutable_data()->mutable_tokenizer()->set_uri("root://data/tokenizer");
+  EXPECT_EQ(hash(), Sha256Hex("[]"));
+}
+
 TEST_F(RewardSpecTest, WhatIsMissingIsNamedWithItsComponent) {
   Add("nothing");
   EXPECT_THAT(std::string(Parse().status().message()),

@@ -3,8 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <set>
 
+#include "absl/strings/strip.h"
 #include "tests/rollout/tiny_model.h"
 #include "tests/support/process.h"
 
@@ -73,6 +78,91 @@ TEST(PackedModel, BF16IsWidenedExactly) {
   const auto& x = (*a)->lm_head.matrix;
   EXPECT_EQ(0, std::memcmp(x.panel(0), (*b)->lm_head.matrix.panel(0),
                            x.panels() * x.inner() * 32 * sizeof(float)));
+}
+
+// MemoryWeights in which `prefix` is left out of the names, and an account of what was given back.
+class BareWeights : public TensorSource {
+ public:
+  BareWeights(const model::ModelConfig& config, const std::string& prefix) : weights_(config, 3) {
+    std::map<std::string, MemoryWeights::Tensor> bare;
+    for (auto& [name, tensor] : weights_.tensors()) {
+      bare[std::string(absl::StripPrefix(name, prefix))] = std::move(tensor);
+    }
+    weights_.tensors() = std::move(bare);
+  }
+  absl::StatusOr<TensorView> Find(const std::string& name) const override {
+    return weights_.Find(name);
+  }
+  std::vector<std::string> Names() const override { return weights_.Names(); }
+  void Release(const std::string& name, absl::string_view bytes) const override {
+    const absl::string_view all = weights_.tensors().at(name).bytes();
+    EXPECT_GE(bytes.data(), all.data());
+    EXPECT_LE(bytes.data() + bytes.size(), all.data() + all.size());
+    const std::scoped_lock lock(mutex_);
+    if (bytes.size() == all.size()) released_.insert(name);
+  }
+  const std::set<std::string>& released() const { return released_; }
+
+ private:
+  MemoryWeights weights_;
+  mutable std::mutex mutex_;
+  mutable std::set<std::string> released_;
+};
+
+bool SameMatrix(const kernels::PackedMatrix& a, const kernels::PackedMatrix& b) {
+  return a.panels() == b.panels() && a.inner() == b.inner() &&
+         std::memcmp(a.panel(0), b.panel(0), a.panels() * a.inner() * 32 * sizeof(float)) == 0;
+}
+
+// A vocabulary that takes several stripes.
+model::ModelConfig WithManyTokens(model::ModelConfig config) {
+  config.vocab_size = 9'001;
+  return config;
+}
+
+TEST(PackedModel, NamesMayLackThePrefixOfTheBaseModel) {
+  for (const model::ModelConfig& config : {TinyLlama(), TinyGpt2()}) {
+    const bool gpt2 = config.family == model::Family::kGpt2;
+    const auto packed =
+        PackModel(config, BareWeights(config, gpt2 ? "transformer." : "model."));
+    ASSERT_TRUE(packed.ok()) << packed.status();
+    const auto want = TinyPacked(config, 3);
+    EXPECT_TRUE(SameMatrix((*packed)->layers[1].qkv.matrix, want->layers[1].qkv.matrix));
+    EXPECT_TRUE(SameMatrix((*packed)->lm_head.matrix, want->lm_head.matrix));
+    EXPECT_EQ((*packed)->final_norm.weight, want->final_norm.weight);
+  }
+}
+
+TEST(PackedModel, AnyNumberOfThreadsPacksTheSame) {
+  for (model::ModelConfig config : {WithManyTokens(TinyLlama()), WithManyTokens(TinyGpt2())}) {
+    for (const bool tied : {true, false}) {
+      config.tied_head = tied;
+      const MemoryWeights weights(config, 3);
+      const auto one = PackModel(config, weights);
+      const auto three = PackModel(config, weights, {.threads = 3});
+      ASSERT_TRUE(one.ok() && three.ok()) << one.status() << three.status();
+      EXPECT_TRUE(SameMatrix((*one)->lm_head.matrix, (*three)->lm_head.matrix));
+      EXPECT_TRUE(SameMatrix((*one)->layers[0].up.matrix, (*three)->layers[0].up.matrix));
+      EXPECT_EQ((*one)->token_embedding_VD, (*three)->token_embedding_VD);
+      std::vector<float> row(config.width);
+      (*three)->lm_head.matrix.CopyColumn(9'000, row.data());
+      const auto& from = weights.tensors().at(
+          !tied ? "lm_head.weight"
+                : config.family == model::Family::kGpt2 ? "transformer.wte.weight"
+                                                        : "model.embed_tokens.weight");
+      EXPECT_TRUE(std::equal(row.begin(), row.end(), from.values.end() - config.width));
+    }
+  }
+}
+
+TEST(PackedModel, TheSourcesMemoryIsGivenBackTensorByTensor) {
+  for (const model::ModelConfig& config : {WithManyTokens(TinyLlama()), TinyGpt2()}) {
+    const BareWeights weights(config, "");
+    ASSERT_TRUE(PackModel(config, weights, {.threads = 2}).ok());
+    for (const std::string& name : weights.Names()) {
+      EXPECT_TRUE(weights.released().count(name) == 1) << name;
+    }
+  }
 }
 
 TEST(PackedModel, WhatDoesNotFitIsNamed) {
