@@ -4,7 +4,7 @@ PRESET ?= release
 BUILD  := build/$(PRESET)
 
 .PHONY: all help setup-build setup-parity setup-trl compile build tidy test demo smollm2 bench gpu soak \
-        install clean
+        install parity fuzz clean
 
 all: build
 
@@ -16,6 +16,8 @@ help:
 	@echo "make bench    the figures of docs/benchmarks.md, beside the peers'"
 	@echo "make gpu      CUDA build, packed into build/gpu-bundle for a machine with a GPU"
 	@echo "make soak     the long fault and simulation counts"
+	@echo "make parity   the long parity tests: 20 MB of text a tokenizer, a thousand random tokenizers"
+	@echo "make fuzz     libFuzzer on the readers of files, SECONDS=60 each (installs clang)"
 	@echo "make install  relocatable tree under PREFIX (default: ./install)"
 
 setup-build:
@@ -61,6 +63,17 @@ gpu:
 soak: setup-parity
 	@$(MAKE) --no-print-directory compile
 	@python3 scripts/soak.py --build $(BUILD)
+
+parity: setup-parity
+	@$(MAKE) --no-print-directory compile
+	@python3 scripts/parity.py --build $(BUILD)
+
+SECONDS ?= 60
+fuzz:
+	@scripts/setup fuzz
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz
+	@python3 scripts/fuzz.py --build build/fuzz --seconds $(SECONDS)
 
 PREFIX ?= $(CURDIR)/install
 install: build

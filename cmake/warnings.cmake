@@ -15,3 +15,9 @@ if(TRAINYARD_SANITIZE)
   add_compile_options(-fsanitize=${TRAINYARD_SANITIZE})
   add_link_options(-fsanitize=${TRAINYARD_SANITIZE})
 endif()
+
+# tests/fuzz, by clang: every source is instrumented for libFuzzer.
+option(TRAINYARD_FUZZ "Build the fuzz programs (clang)" OFF)
+if(TRAINYARD_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
