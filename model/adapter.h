@@ -18,6 +18,9 @@ struct Adapter {
   std::string module;  // as transformers names it inside of a block: "self_attn.q_proj"
   int64_t first_row = 0;
   double scale = 1.0;
+  // The matrix holds the update already (model::HoldMerged): a product adds nothing, its gradients
+  // are the same.
+  bool merged = false;
   at::Tensor a_RI;
   at::Tensor b_OR;
 };

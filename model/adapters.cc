@@ -179,11 +179,39 @@ Model MergeAdapters(const Model& model) {
     for (const Module& module : ModulesOf(merged.config)) {
       Adapters& adapters = layer.*module.adapters;
       if (adapters.empty()) continue;
-      layer.*module.matrix = MergedMatrix(layer.*module.matrix, adapters);
+      if (!adapters.front().merged) {
+        layer.*module.matrix = MergedMatrix(layer.*module.matrix, adapters);
+      }
       adapters.clear();
     }
   }
   return merged;
+}
+
+void HoldMerged(Model& model, const Model& base) {
+  const at::NoGradGuard no_grad;
+  for (size_t i = 0; i < model.layers.size(); ++i) {
+    for (const Module& module : ModulesOf(model.config)) {
+      Adapters& adapters = model.layers[i].*module.adapters;
+      if (adapters.empty() || adapters.front().merged) continue;
+      model.layers[i].*module.matrix = MergedMatrix(base.layers[i].*module.matrix, adapters);
+      for (Adapter& adapter : adapters) adapter.merged = true;
+    }
+  }
+}
+
+void RefreshMerged(const Model& model, const Model& base) {
+  const at::NoGradGuard no_grad;
+  for (size_t i = 0; i < model.layers.size(); ++i) {
+    const at::Tensor* done = nullptr;
+    for (const Module& module : ModulesOf(model.config)) {
+      const Adapters& adapters = model.layers[i].*module.adapters;
+      const at::Tensor* const matrix = &(model.layers[i].*module.matrix);
+      if (matrix == done || adapters.empty() || !adapters.front().merged) continue;
+      matrix->copy_(MergedMatrix(base.layers[i].*module.matrix, adapters));
+      done = matrix;
+    }
+  }
 }
 
 double FlopsPerToken(const Model& model, int64_t context) {

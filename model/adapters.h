@@ -34,6 +34,13 @@ Model WithoutAdapters(const Model& model);
 // rounded to W's type. Matrices without adapters are shared, not copied.
 Model MergeAdapters(const Model& model);
 
+// For matrices that are rounded (bfloat16) and published merged: gives `model` matrices of its own
+// that hold `base`'s with the updates, as MergeAdapters rounds them. Training then computes with
+// the very bits that are published; the factors' gradients are those at these matrices.
+// RefreshMerged: whenever the factors have changed; it does nothing to other models.
+void HoldMerged(Model& model, const Model& base);
+void RefreshMerged(const Model& model, const Model& base);
+
 // TrainingFlopsPerToken of config.h; with adapters without the gradients of frozen matrices.
 double FlopsPerToken(const Model& model, int64_t context);
 

@@ -51,7 +51,10 @@ at::Tensor AdaptedLinear(const at::Tensor& x, const at::Tensor& weight, const at
   const at::Tensor out = at::linear(x, weight, bias);
   const at::Tensor wide = x.to(WideType(x.scalar_type()));
   for (const Adapter& adapter : adapters) {
-    const at::Tensor update = at::linear(at::linear(wide, adapter.a_RI), adapter.b_OR);
+    const at::Tensor input = adapter.merged ? wide.detach() : wide;
+    at::Tensor update = at::linear(at::linear(input, adapter.a_RI), adapter.b_OR);
+    // The factors' gradients alone: a zero whose derivative by them is the update's.
+    if (adapter.merged) update = update - update.detach();
     out.narrow(1, adapter.first_row, adapter.b_OR.size(0)).add_(update, adapter.scale);
   }
   return out;

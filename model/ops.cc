@@ -101,12 +101,15 @@ class AdaptedLinearFunction : public torch::autograd::Function<AdaptedLinearFunc
     variable_list saved = {x_NI, frozen.weight_OI};
     std::vector<int64_t> first_rows;
     std::vector<double> scales;
+    const bool merged = adapters.front().merged;
     for (size_t i = 0; i < adapters.size(); ++i) {
       const at::Tensor &a_RI = factors[2 * i], &b_OR = factors[2 * i + 1];
       const at::Tensor inner_NR = WideProduct(Product::kABt, wide_NI, a_RI);
       inner_NR.mul_(adapters[i].scale);
-      AddProduct(Product::kABt, inner_NR, b_OR,
-                 out_NO.narrow(1, adapters[i].first_row, b_OR.size(0)));
+      if (!merged) {
+        AddProduct(Product::kABt, inner_NR, b_OR,
+                   out_NO.narrow(1, adapters[i].first_row, b_OR.size(0)));
+      }
       saved.insert(saved.end(), {a_RI, b_OR, inner_NR});
       first_rows.push_back(adapters[i].first_row);
       scales.push_back(adapters[i].scale);
@@ -114,6 +117,7 @@ class AdaptedLinearFunction : public torch::autograd::Function<AdaptedLinearFunc
     context->save_for_backward(std::move(saved));
     context->saved_data["first_rows"] = first_rows;
     context->saved_data["scales"] = scales;
+    context->saved_data["merged"] = merged;
     return out_NO;
   }
 
@@ -121,6 +125,7 @@ class AdaptedLinearFunction : public torch::autograd::Function<AdaptedLinearFunc
     const variable_list saved = context->get_saved_variables();
     const std::vector<int64_t> first_rows = context->saved_data["first_rows"].toIntVector();
     const std::vector<double> scales = context->saved_data["scales"].toDoubleVector();
+    const bool merged = context->saved_data["merged"].toBool();
     const at::Tensor &x_NI = saved[0], &weight_OI = saved[1];
     const at::Tensor grad_NO = grads[0].contiguous();
     const auto wide = WideType(x_NI.scalar_type());
@@ -134,7 +139,7 @@ class AdaptedLinearFunction : public torch::autograd::Function<AdaptedLinearFunc
       const at::Tensor part_NO = grad_NO.narrow(1, first_rows[i], b_OR.size(0)).to(wide);
       const at::Tensor inner_grad_NR = WideProduct(Product::kAB, part_NO, b_OR);
       inner_grad_NR.mul_(scales[i]);
-      if (input_wanted) AddProduct(Product::kAB, inner_grad_NR, a_RI, result[0]);
+      if (input_wanted && !merged) AddProduct(Product::kAB, inner_grad_NR, a_RI, result[0]);
       result[2 * i + 1] = WideProduct(Product::kAtB, inner_grad_NR, wide_NI);
       result[2 * i + 2] = WideProduct(Product::kAtB, part_NO, inner_NR);
     }

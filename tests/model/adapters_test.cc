@@ -81,6 +81,47 @@ TEST_P(AdaptersTest, AMergedMatrixOfBfloat16IsRoundedOnce) {
   EXPECT_LT(error.max().item<double>(), 1.0 / 256 + 1e-4);
 }
 
+TEST_P(AdaptersTest, HeldMergedItComputesWithTheBitsThatArePublished) {
+  Model model = Adapted(at::kBFloat16, all_);
+  const Model base = WithoutAdapters(model);
+  HoldMerged(model, base);
+  Wake(model);
+  RefreshMerged(model, base);
+  Model apart = Adapted(at::kBFloat16, all_);
+  Wake(apart);
+  const Model merged = MergeAdapters(apart), published = MergeAdapters(model);
+  EXPECT_FALSE(HasAdapters(published));
+  const auto expected = Parameters(merged), held = Parameters(published);
+  for (size_t i = 0; i < held.size(); ++i) {
+    EXPECT_TRUE(at::equal(held[i].tensor, expected[i].tensor)) << held[i].name;
+  }
+  EXPECT_FALSE(at::equal(base.layers[0].qkv_weight, model.layers[0].qkv_weight));
+  const PackedTokens rows = TinyRows(model.config, {30, 11});
+  EXPECT_TRUE(at::equal(Forward(model, rows), Forward(published, rows)));
+}
+
+TEST_P(AdaptersTest, HeldMergedTheGradientsAreTheSame) {
+  Model apart = Adapted(at::kDouble, all_), held = Adapted(at::kDouble, all_);
+  const Model base = WithoutAdapters(held);
+  Wake(apart);
+  Wake(held);
+  HoldMerged(held, base);
+  const PackedTokens rows = TinyRows(apart.config, {30, 11});
+  for (const Model* model : {&apart, &held}) {
+    SetRequiresGrad(*model, true);
+    const at::Tensor weights = at::ones({rows.token_ids_N.size(0)}, at::kDouble);
+    torch::autograd::backward({LinearCrossEntropy(Forward(*model, rows), LmHeadWeight(*model),
+                                                  {rows.token_ids_N.roll(-1), weights})},
+                              {});
+  }
+  const auto expected = TrainedParameters(apart), merged = TrainedParameters(held);
+  for (size_t i = 0; i < merged.size(); ++i) {
+    EXPECT_LT((merged[i].tensor.grad() - expected[i].tensor.grad()).abs().max().item<double>(),
+              1e-9)
+        << merged[i].name;
+  }
+}
+
 TEST_P(AdaptersTest, OnlyTheFactorsAndTheScoreAreTrained) {
   const Model model = Adapted(at::kFloat, all_, Head::kScalar);
   Wake(model);

@@ -38,6 +38,18 @@ TEST_F(LinearCrossEntropyTest, EqualsThePlainFormulaInFloat64) {
   EXPECT_TRUE(at::allclose(weight.grad(), b.grad(), 1e-9, 1e-9));
 }
 
+TEST_F(LinearCrossEntropyTest, AFrozenMatrixGetsNoGradientAndTheStatesTheSame) {
+  const at::Tensor weight = at::randn({40, 16});
+  const at::Tensor frozen = at::randn({48, 16}).requires_grad_(true);
+  const at::Tensor trained = frozen.detach().clone().requires_grad_(true);
+  torch::autograd::backward({LinearCrossEntropy(frozen, weight, targets_)}, {});
+  EXPECT_FALSE(weight.grad().defined());
+  weight.requires_grad_(true);
+  torch::autograd::backward({LinearCrossEntropy(trained, weight, targets_)}, {});
+  EXPECT_TRUE(at::equal(frozen.grad(), trained.grad()));
+  EXPECT_GT(weight.grad().abs().sum().item<float>(), 0.0f);
+}
+
 TEST_F(LinearCrossEntropyTest, UntrainedRowsTouchNothing) {
   const at::Tensor hidden = at::randn({48, 16}).requires_grad_(true);
   const at::Tensor weight = at::randn({40, 16}).requires_grad_(true);

@@ -61,7 +61,7 @@ TEST_P(OpsTest, LinearWithAndWithoutBias) {
 
 // Two adapters with rows of theirs between rows that have none.
 std::vector<Adapter> AdaptersOf(const Leaves& t) {
-  return {{"first", 4, 0.5, t[0], t[1]}, {"second", 24, 2.0, t[2], t[3]}};
+  return {{"first", 4, 0.5, false, t[0], t[1]}, {"second", 24, 2.0, false, t[2], t[3]}};
 }
 
 TEST_P(OpsTest, LinearWithAdaptersOnAFrozenMatrix) {
@@ -82,6 +82,25 @@ TEST_P(OpsTest, LinearWithAdaptersOnAFrozenMatrix) {
           return composite::AdaptedLinear(t[4], in_double(weight), in_double(bias), AdaptersOf(t));
         });
   }
+}
+
+TEST_P(OpsTest, MergedAdaptersAddGradientsOfTheFactorsAlone) {
+  const auto wide = WideType(GetParam());
+  const auto factor = [&](at::IntArrayRef sizes) {
+    return at::randn(sizes, at::kDouble).to(wide).requires_grad_(true);
+  };
+  const at::Tensor weight = Leaf({40, 24}).detach();
+  const auto merged = [](const Leaves& t) {
+    std::vector<Adapter> adapters = AdaptersOf(t);
+    for (Adapter& adapter : adapters) adapter.merged = true;
+    return adapters;
+  };
+  Compare(
+      {factor({3, 24}), factor({16, 3}), factor({5, 24}), factor({12, 5}), Leaf({32, 24})},
+      [&](const Leaves& t) { return Linear(t[4], weight, at::Tensor(), merged(t)); },
+      [&](const Leaves& t) {
+        return composite::AdaptedLinear(t[4], weight.to(at::kDouble), at::Tensor(), merged(t));
+      });
 }
 
 TEST_P(OpsTest, AFrozenMatrixAndBiasGetNoGradient) {

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <cmath>
 
@@ -64,6 +65,22 @@ TEST_F(TokenScoresTest, ForbiddenTokensShareNoProbability) {
   }
   EXPECT_NEAR(total, 1.0, 1e-5);
   EXPECT_NEAR(ScoreTokens(hidden_, weight_, one).entropy_M.item<double>(), entropy, 1e-4);
+}
+
+TEST_F(TokenScoresTest, AFrozenMatrixGetsNoGradientAndTheStatesTheSame) {
+  const at::Tensor frozen = hidden_.detach().clone().requires_grad_(true);
+  const at::Tensor trained = hidden_.detach().clone().requires_grad_(true);
+  const at::Tensor weight = weight_.detach().clone();
+  const auto backward = [&](const at::Tensor& hidden) {
+    const TokenScores scores = ScoreTokens(hidden, weight, query_);
+    torch::autograd::backward({scores.log_prob_M.sum() + scores.entropy_M.sum()}, {});
+  };
+  backward(frozen);
+  EXPECT_FALSE(weight.grad().defined());
+  weight.requires_grad_(true);
+  backward(trained);
+  EXPECT_TRUE(at::equal(frozen.grad(), trained.grad()));
+  EXPECT_TRUE(weight.grad().defined());
 }
 
 TEST_F(TokenScoresTest, NoRowsGiveNoScores) {
