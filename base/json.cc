@@ -15,6 +15,8 @@ absl::StatusOr<Json> ParseJson(absl::string_view text, absl::string_view documen
   } catch (const Json::parse_error& error) {
     return absl::InvalidArgumentError(
         absl::StrCat(document, " is not JSON, byte ", error.byte, ": ", error.what()));
+  } catch (const Json::exception& error) {  // a number beyond a double's range
+    return absl::InvalidArgumentError(absl::StrCat(document, " is not read: ", error.what()));
   }
 }
 

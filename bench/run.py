@@ -86,7 +86,7 @@ BENCHES = {
     "ppo_iteration": Bench(["bench/ppo_iteration.py"], figures_of_ratio, 420),
     "publish": Bench(["{build}/bench/bench_publish"], figures_of_publish, 90),
     "tokenizer": Bench(["bench/tokenizer_bench.py", "--build", "{build}"], figures_of_tokenizer,
-                       150),
+                       200),
     "loading": Bench(["{build}/bench/bench_loading"], figures_of_loading, 60),
     "checkpoint_stall": Bench(["{build}/bench/bench_checkpoint_stall"], figures_of_checkpoints,
                               150),

@@ -29,7 +29,31 @@ def header(*tensors, **more):
     return json.dumps(entries).encode(), at
 
 
-def tensor_seeds():
+def config_seeds():
+    llama = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": 64,
+             "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+             "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64,
+             "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": True,
+             "bos_token_id": 1, "eos_token_id": [2, 3], "attention_bias": False}
+    scaling = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+               "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+    yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
+    yield llama
+    yield {**llama, "rope_scaling": scaling}
+    yield {**llama, "rope_scaling": yarn, "model_type": "qwen2",
+           "architectures": ["Qwen2ForCausalLM"]}
+    yield {**llama, "model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "head_dim": 16}
+    yield {**llama, "model_type": "mistral", "architectures": ["MistralForCausalLM"],
+           "sliding_window": 16}
+    yield {**llama, "architectures": ["LlamaForSequenceClassification"], "num_labels": 1}
+    yield {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": 64,
+           "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "n_inner": None,
+           "activation_function": "gelu_new", "layer_norm_epsilon": 1e-5, "attn_pdrop": 0.1}
+
+
+def model_seeds():
+    for config in config_seeds():
+        yield b"\3" + json.dumps(config).encode()
     plain = header(("a", "F32", [2, 3]), ("b.weight", "BF16", [4]))
     others = header(("empty", "I64", [0, 7]), ("scalar", "F16", []), ("u", "U8", [3]),
                     ("t", "BOOL", [1]), __metadata__={"format": "pt"})
@@ -107,7 +131,7 @@ def tokenizer_seeds():
     yield sentencepiece_model()
 
 
-PROGRAMS = {"tensor_files": tensor_seeds, "tokenizer_files": tokenizer_seeds}
+PROGRAMS = {"model_files": model_seeds, "tokenizer_files": tokenizer_seeds}
 
 
 def words_of(seeds):

@@ -37,12 +37,17 @@ absl::StatusOr<Json> ReadOptionalObject(const std::string& path) {
   return json;
 }
 
+// The text of an object's field; empty when it is another thing, or not there.
+std::string TextOf(const Json& object, const char* field) {
+  const auto found = object.find(field);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 // A token of tokenizer_config.json: text, or {"content": text}.
 std::string TokenText(const Json& config, const char* field) {
   const auto found = config.find(field);
-  if (found == config.end()) return "";
-  if (found->is_object()) return found->value("content", "");
-  return found->is_string() ? found->get<std::string>() : "";
+  if (found != config.end() && found->is_object()) return TextOf(*found, "content");
+  return TextOf(config, field);
 }
 
 struct OwnText {
@@ -60,8 +65,8 @@ absl::StatusOr<std::optional<OwnText>> ReadOwnText(const std::string& directory)
   if (text.is_null()) return std::nullopt;
   if (text.is_string()) return OwnText{path, text.get<std::string>()};
   for (const Json& named : text.is_array() ? text : Json::array()) {
-    if (named.is_object() && named.value("name", "") == "default") {
-      return OwnText{path, named.value("template", "")};
+    if (named.is_object() && TextOf(named, "name") == "default") {
+      return OwnText{path, TextOf(named, "template")};
     }
   }
   return absl::InvalidArgumentError(absl::StrCat(

@@ -16,6 +16,13 @@ TEST(JsonTest, ABrokenDocumentIsNamedWithTheByte) {
   EXPECT_THAT(std::string(parsed.status().message()), HasSubstr("config.json is not JSON, byte 7"));
 }
 
+TEST(JsonTest, ANumberThatNoDoubleHoldsIsRefused) {
+  const auto parsed = ParseJson("{\"rope_theta\": 122e1212}", "config.json");
+  EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(parsed.status().message()), HasSubstr("config.json is not read: "));
+  EXPECT_THAT(std::string(parsed.status().message()), HasSubstr("122e1212"));
+}
+
 TEST(JsonTest, FieldsAreTypedAndErrorsNameTheFieldAndItsValue) {
   const Json object = *ParseJson(R"({"n": 3, "x": 0.5, "s": "t", "b": true, "z": null})", "doc");
   const JsonReader reader(object, "doc");

@@ -37,6 +37,9 @@ TEST_F(ChatFilesTest, TokensComeInBothFormsOfTransformers) {
   Configure({{"bos_token", nullptr}, {"eos_token", {{"content", "</s>"}}}});
   EXPECT_EQ(ReadChatTokens(dir_.path())->begin, "");
   EXPECT_EQ(ReadChatTokens(dir_.path())->end, "</s>");
+  Configure({{"bos_token", {{"content", 3}}}, {"eos_token", {"</s>"}}});  // neither form: none
+  EXPECT_EQ(ReadChatTokens(dir_.path())->begin, "");
+  EXPECT_EQ(ReadChatTokens(dir_.path())->end, "");
 }
 
 TEST_F(ChatFilesTest, TheTemplateIsTheManifestsThenTheJinjaFilesThenTheConfigs) {

@@ -1,9 +1,9 @@
-// Fuzzes the reading of weights: a safetensors file by its bytes, and a model directory of an index
-// and two shards. Whatever is not refused must keep what the headers promise.
+// Fuzzes the reading of a model's directory: a safetensors file by its bytes, an index with two
+// shards, a config.json. Whatever is not refused must keep what it promises.
 //
 // The first byte says what the rest is: 0 a file; 1 a header's text and, behind a zero byte, the
 // number of data bytes (so that the length before the header fits); 2 an index and two such
-// headers, with zero bytes between.
+// headers, with zero bytes between; 3 a config.json.
 
 #include <algorithm>
 #include <cstdint>
@@ -16,9 +16,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/tensor_directory.h"
+#include "model/config.h"
 
 namespace trainyard::checkpoint {
 namespace {
@@ -66,7 +68,7 @@ void ReadHeader(absl::string_view file) {
 
 const std::string& Scratch() {
   static const auto* const kDirectory = [] {
-    char name[] = "/dev/shm/fuzz-tensor-files-XXXXXX";  // some thousand files a second
+    char name[] = "/dev/shm/fuzz-model-files-XXXXXX";  // some thousand files a second
     TY_CHECK(mkdtemp(name) != nullptr);
     return new std::string(name);
   }();
@@ -93,6 +95,18 @@ void ReadDirectory(absl::string_view text) {
   }
 }
 
+void ReadModelConfig(absl::string_view text) {
+  const auto json = ParseJson(text, "fuzz");
+  if (!json.ok()) return;
+  const auto parsed = model::ParseConfig(*json, "fuzz");
+  if (!parsed.ok()) return;
+  TY_CHECK(model::ValidateConfig(parsed->config).ok());
+  // What we write of it reads as the same.
+  const auto again = model::ParseConfig(model::ConfigJson(parsed->config, "float32"), "again");
+  TY_CHECK(again.ok());
+  TY_CHECK(model::SameComputation(again->config, parsed->config));
+}
+
 }  // namespace
 }  // namespace trainyard::checkpoint
 
@@ -108,6 +122,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       return 0;
     case 2:
       trainyard::checkpoint::ReadDirectory(rest);
+      return 0;
+    case 3:
+      trainyard::checkpoint::ReadModelConfig(rest);
       return 0;
     default:
       return -1;  // kept out of the corpus
