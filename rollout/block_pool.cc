@@ -1,6 +1,6 @@
 #include "rollout/block_pool.h"
 
-#include <algorithm>
+#include <map>
 
 #include "base/status.h"
 
@@ -71,10 +71,16 @@ void ReleaseAll(BlockPool& pool, BlockTable& table) {
   table.clear();
 }
 
-int ExclusiveBlocks(const BlockPool& pool, const BlockTable& table) {
-  return static_cast<int>(std::count_if(table.begin(), table.end(), [&](int32_t block) {
-    return pool.references(block) == 1;
-  }));
+int ExclusiveBlocks(const BlockPool& pool, absl::Span<const BlockTable* const> tables) {
+  std::map<int32_t, int> holders;
+  int exclusive = 0;
+  for (const BlockTable* table : tables) {
+    for (int32_t block : *table) {
+      const int here = tables.size() == 1 ? 1 : ++holders[block];
+      if (here == pool.references(block)) ++exclusive;
+    }
+  }
+  return exclusive;
 }
 
 }  // namespace trainyard::rollout

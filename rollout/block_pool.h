@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "kernels/fp32.h"
 
 namespace trainyard::rollout {
@@ -66,8 +67,8 @@ BlockTable Fork(BlockPool& pool, const BlockTable& table);
 // Gives every block back and empties the table.
 void ReleaseAll(BlockPool& pool, BlockTable& table);
 
-// Blocks that would be free if this table alone were released.
-int ExclusiveBlocks(const BlockPool& pool, const BlockTable& table);
+// Blocks that would be free if these tables, and no others, were released.
+int ExclusiveBlocks(const BlockPool& pool, absl::Span<const BlockTable* const> tables);
 
 }  // namespace trainyard::rollout
 

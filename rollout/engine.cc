@@ -1,10 +1,12 @@
 #include "rollout/engine.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "rollout/best_of.h"
 #include "rollout/row_independence.h"
 
 namespace trainyard::rollout {
@@ -15,10 +17,6 @@ constexpr int kLogitRows = 64;  // rows whose logits are in memory at once
 KernelChoice ChooseKernels(const EngineOptions& options) {
   return {options.kernels != nullptr ? *options.kernels : kernels::BestFp32Kernels(),
           options.bf16_kernels != nullptr ? *options.bf16_kernels : kernels::BestBf16Kernels()};
-}
-
-bool Contains(absl::Span<const int32_t> ids, int32_t id) {
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 
 int BlockCount(const model::ModelConfig& config, const EngineOptions& options) {
@@ -75,79 +73,33 @@ absl::Status Engine::CheckRoom(uint64_t ticket, int samples) const {
   return absl::OkStatus();
 }
 
-absl::Status Engine::CheckTokens(absl::Span<const int32_t> ids) const {
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] < 0 || ids[i] >= model_->config.vocab_size) {
-      return absl::InvalidArgumentError(absl::StrCat("token_ids[", i, "] is ", ids[i],
-                                                     ": the model has ids 0..",
-                                                     model_->config.vocab_size - 1));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Engine::CheckRequest(const GenerateRequest& request) const {
-  const int64_t context = model_->config.max_positions;
-  TY_RETURN_IF_ERROR(
-      ValidateSampling(request.sampling, static_cast<int>(model_->config.vocab_size)));
-  if (!request.sampling.stop_strings.empty() && options_.token_bytes.empty()) {
-    return absl::InvalidArgumentError(
-        "sampling.stop_strings need a tokenizer, and this server has none; use end_ids");
-  }
-  if (request.prompt_ids.empty()) return absl::InvalidArgumentError("the prompt has no tokens");
-  if (static_cast<int64_t>(request.prompt_ids.size()) >= context) {
-    return absl::InvalidArgumentError(absl::StrCat("the prompt has ", request.prompt_ids.size(),
-                                                   " tokens, the model's context is ", context,
-                                                   ": shorten the prompt"));
-  }
-  if (request.n < 1 || request.n > options_.limits.max_running_sequences) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "n is ", request.n, ": must be in 1..", options_.limits.max_running_sequences));
-  }
-  const int prompt = static_cast<int>(request.prompt_ids.size());
-  const int64_t wanted = int64_t{prompt} + request.sampling.max_new_tokens;
-  const int longest = static_cast<int>(std::min(context, wanted));
-  const int needed = std::max(BlocksFor(longest) + 1, BlocksFor(prompt) + request.n);
-  if (needed > pool_.total()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the request needs ", needed, " cache blocks of ", kBlockTokens, " tokens, there are ",
-        pool_.total(), ": fewer samples, fewer tokens or a larger cache"));
-  }
-  return CheckTokens(request.prompt_ids);
+EngineLimits Engine::Limits() const {
+  return {model_->config, options_.limits.max_running_sequences, pool_.total(),
+          !options_.token_bytes.empty()};
 }
 
 absl::Status Engine::Add(GenerateRequest request) {
-  TY_RETURN_IF_ERROR(CheckRequest(request));
-  TY_RETURN_IF_ERROR(CheckRoom(request.ticket, request.n));
+  TY_RETURN_IF_ERROR(CheckGenerate(request, Limits()));
+  const int drawn = Drawn(request.sampling, request.n);
+  TY_RETURN_IF_ERROR(CheckRoom(request.ticket, drawn));
   auto sequence = std::make_unique<Sequence>();
   sequence->ticket = request.ticket;
   sequence->tokens = request.prompt_ids;
   sequence->prompt_tokens = static_cast<int>(request.prompt_ids.size());
   sequence->sample = request.first_sample;
-  sequence->width = request.n;
+  sequence->width = drawn;
   sequence->model = model_;
+  if (request.sampling.beam.width > 0) {
+    sequence->search = std::make_shared<BeamSearch>(request.sampling.beam);
+  }
   sequence->request = std::make_shared<const GenerateRequest>(std::move(request));
   sequences_.push_back(std::move(sequence));
   return absl::OkStatus();
 }
 
 absl::Status Engine::Add(ScoreRequest request) {
-  const int64_t context = model_->config.max_positions;
   request.sampling.max_new_tokens = std::max(request.sampling.min_new_tokens, 1);
-  TY_RETURN_IF_ERROR(
-      ValidateSampling(request.sampling, static_cast<int>(model_->config.vocab_size)));
-  const int64_t size = static_cast<int64_t>(request.token_ids.size());
-  // The last token is scored and never read by the model.
-  if (size - 1 > context || BlocksFor(static_cast<int>(size)) + 1 > pool_.total()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the sequence has ", size, " tokens: the model's context is ", context,
-        " (the last token needs none of it) and the cache holds ", pool_.total() * kBlockTokens));
-  }
-  if (request.begin < 1 || request.begin >= size) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("begin is ", request.begin, ": must be in 1..", size - 1));
-  }
-  TY_RETURN_IF_ERROR(CheckTokens(request.token_ids));
+  TY_RETURN_IF_ERROR(CheckScore(request, Limits()));
   TY_RETURN_IF_ERROR(CheckRoom(request.ticket, 1));
   auto sequence = std::make_unique<Sequence>();
   sequence->ticket = request.ticket;
@@ -161,24 +113,25 @@ absl::Status Engine::Add(ScoreRequest request) {
 }
 
 int Engine::Cancel(uint64_t ticket) {
-  int samples = 0;
+  int answers = 0;
   sequences_.remove_if([&](const std::unique_ptr<Sequence>& sequence) {
     if (sequence->ticket != ticket) return false;
-    samples += sequence->width;
+    const GenerateRequest* request = sequence->request.get();
+    const bool of_more = request != nullptr && (request->sampling.best_of > request->n ||
+                                                request->sampling.beam.width > 0);
+    answers = of_more ? request->n : answers + sequence->width;
     ReleaseAll(pool_, sequence->blocks);
     return true;
   });
-  return samples;
+  drawn_.erase(ticket);
+  return answers;
 }
 
 int Engine::AbortAll(const absl::Status& why) {
-  int samples = 0;
-  for (auto& sequence : sequences_) {
-    samples += sequence->width;
-    Finish(*sequence, FinishReason::kAborted, why);
-  }
+  const size_t before = result_.completions.size() + result_.scores.size();
+  for (auto& sequence : sequences_) Finish(*sequence, FinishReason::kAborted, why);
   EraseFinished();
-  return samples;
+  return static_cast<int>(result_.completions.size() + result_.scores.size() - before);
 }
 
 absl::Status Engine::Swap(std::shared_ptr<const PackedModel> model) {
@@ -213,14 +166,18 @@ absl::Status Engine::Swap(std::shared_ptr<const PackedModel> model) {
 Plan Engine::MakePlan(absl::Duration now, absl::Span<Sequence* const> order) const {
   std::vector<SequenceLengths> lengths;
   lengths.reserve(order.size());
+  const Sequence* previous = nullptr;
   for (const Sequence* sequence : order) {
     SequenceLengths entry;
+    entry.joined = sequence->search != nullptr && previous != nullptr &&
+                   sequence->search == previous->search;
+    previous = sequence;
     entry.running = sequence->running;
     entry.tokens = sequence->wanted();
     entry.computed = sequence->computed;
     entry.width = sequence->width;
     entry.held_blocks = static_cast<int>(sequence->blocks.size());
-    entry.exclusive_blocks = ExclusiveBlocks(pool_, sequence->blocks);
+    entry.exclusive_blocks = FreedBlocks(*sequence, entry.joined);
     const int tail = sequence->computed / kBlockTokens;
     entry.shared_tail =
         tail < entry.held_blocks && pool_.references(sequence->blocks[tail]) > 1;
@@ -234,6 +191,7 @@ void Engine::Restart(Sequence& sequence) {
   ReleaseAll(pool_, sequence.blocks);
   sequence.computed = 0;
   sequence.running = false;
+  sequence.ranked.clear();
 }
 
 void Engine::Apply(const Plan& plan, absl::Span<Sequence* const> order) {
@@ -314,20 +272,31 @@ void Engine::ReadLogits(const PackedModel& model, const Batch& batch) {
 
 Engine::RowOutcome Engine::ReadRow(const LogitRow& row, Sampler& sampler, float* logits_V) const {
   const Sequence& sequence = *row.sequence;
+  const absl::Span<const int32_t> tokens(sequence.tokens);
+  const TokenHistory history = {tokens.subspan(0, sequence.prompt_tokens),
+                                tokens.subspan(sequence.prompt_tokens, row.position)};
   RowOutcome outcome;
   if (sequence.scoring) {
-    auto score = sampler.Score(sequence.score->sampling, row.position, row.token, logits_V);
+    auto score = sampler.Score(sequence.score->sampling, history, row.token, logits_V);
     outcome.status = score.status();
     if (score.ok()) outcome.logprob = *score;
     return outcome;
   }
   const GenerateRequest& request = *sequence.request;
-  for (int i = 0; i < sequence.width && outcome.status.ok(); ++i) {
-    const DrawKey key = {request.seed, request.row, sequence.sample + i, row.position};
-    auto choice = sampler.Choose(request.sampling, key, logits_V);
-    outcome.status = choice.status();
-    if (choice.ok()) outcome.choices.push_back(*std::move(choice));
+  if (sequence.search != nullptr) {
+    auto ranked = sampler.Rank(request.sampling, history, BeamSearch::Candidates(request.sampling),
+                               logits_V);
+    outcome.status = ranked.status();
+    if (ranked.ok()) outcome.ranked = *std::move(ranked);
+    return outcome;
   }
+  std::vector<DrawKey> draws;
+  for (int i = 0; i < sequence.width; ++i) {
+    draws.push_back({request.seed, request.row, sequence.sample + i, row.position});
+  }
+  auto choices = sampler.Choose(request.sampling, draws, history, logits_V);
+  outcome.status = choices.status();
+  if (choices.ok()) outcome.choices = *std::move(choices);
   return outcome;
 }
 
@@ -338,6 +307,9 @@ void Engine::Postprocess(const LogitRow& row, RowOutcome outcome) {
     const absl::Status error = Annotate(
         outcome.status, absl::StrCat("policy version ", sequence.model->version));
     Finish(sequence, FinishReason::kAborted, error);
+  } else if (sequence.search != nullptr) {
+    sequence.ranked = std::move(outcome.ranked);
+    AdvanceBeams(sequence);
   } else if (!sequence.scoring) {
     result_.new_tokens += sequence.width;
     ForkSamples(sequence, outcome.choices);
@@ -368,47 +340,29 @@ void Engine::ForkSamples(Sequence& leader, absl::Span<const TokenChoice> choices
   for (size_t i = 0; i < samples.size(); ++i) Accept(*samples[i], choices[i]);
 }
 
-void Engine::Accept(Sequence& sequence, const TokenChoice& choice) {
-  const SamplingParameters& sampling = sequence.request->sampling;
-  Completion& result = sequence.result;
-  const int index = sequence.new_tokens();
-  const int64_t version = sequence.model->version;
-  if (result.spans.empty() || result.spans.back().version != version) {
-    result.spans.push_back({index, index, version});
-  }
-  result.spans.back().end = index + 1;
-  sequence.tokens.push_back(choice.id);
-  result.logprobs.push_back(choice.logprob);
-  result.log_kept_mass.push_back(choice.log_kept_mass);
-  if (sampling.top_logprobs > 0) result.top.push_back(choice.top);
-  if (!sampling.ignore_eos && Contains(sampling.end_ids, choice.id)) {
-    Finish(sequence, FinishReason::kEnd, absl::OkStatus());
-  } else if (HitsStopString(sequence, choice.id)) {
-    Finish(sequence, FinishReason::kStop, absl::OkStatus());
-  } else if (sequence.new_tokens() == sampling.max_new_tokens ||
-             static_cast<int64_t>(sequence.tokens.size()) == model_->config.max_positions) {
-    Finish(sequence, FinishReason::kLength, absl::OkStatus());
-  }
+AnswerEnd Engine::EndRule(const Sequence& sequence) const {
+  return {sequence.request->sampling, options_.token_bytes,
+          MostNewTokens(*sequence.request, sequence.model->config)};
 }
 
-bool Engine::HitsStopString(Sequence& sequence, int32_t id) const {
-  const std::vector<std::string>& stops = sequence.request->sampling.stop_strings;
-  if (stops.empty()) return false;
-  size_t longest = 0;
-  for (const std::string& stop : stops) longest = std::max(longest, stop.size());
-  if (id < static_cast<int32_t>(options_.token_bytes.size())) {
-    sequence.text_tail += options_.token_bytes[id];
+void Engine::Accept(Sequence& sequence, const TokenChoice& choice) {
+  sequence.tokens.push_back(choice.id);
+  AppendToken(&sequence.result, choice, sequence.model->version);
+  if (sequence.request->stream) {
+    result_.deltas.push_back(
+        {sequence.ticket, sequence.request->row, sequence.sample, {choice.id}});
   }
-  for (const std::string& stop : stops) {
-    if (sequence.text_tail.find(stop) != std::string::npos) return true;
-  }
-  if (sequence.text_tail.size() >= longest) {
-    sequence.text_tail.erase(0, sequence.text_tail.size() - (longest - 1));
-  }
-  return false;
+  const std::optional<FinishReason> end =
+      EndOf(EndRule(sequence), choice.id, sequence.new_tokens(), &sequence.text_tail);
+  if (end.has_value()) Finish(sequence, *end, absl::OkStatus());
 }
 
 void Engine::Finish(Sequence& sequence, FinishReason reason, const absl::Status& error) {
+  if (sequence.finished) return;
+  if (sequence.search != nullptr) {
+    GiveBeams(sequence, error);
+    return;
+  }
   sequence.finished = true;
   ReleaseAll(pool_, sequence.blocks);
   if (sequence.scoring) {
@@ -417,15 +371,28 @@ void Engine::Finish(Sequence& sequence, FinishReason reason, const absl::Status&
     return;
   }
   Completion result = std::move(sequence.result);
-  result.ticket = sequence.ticket;
-  result.row = sequence.request->row;
-  result.token_ids.assign(sequence.tokens.begin() + sequence.prompt_tokens, sequence.tokens.end());
   result.finish = reason;
   result.error = error;
   for (int i = 0; i < sequence.width; ++i) {
     result.sample = sequence.sample + i;
-    result_.completions.push_back(result);
+    Give(*sequence.request, result);
   }
+}
+
+void Engine::Give(const GenerateRequest& request, Completion result) {
+  result.ticket = request.ticket;
+  result.row = request.row;
+  if (request.sampling.best_of <= request.n) {
+    result_.completions.push_back(std::move(result));
+    return;
+  }
+  std::vector<Completion>& samples = drawn_[request.ticket];
+  samples.push_back(std::move(result));
+  if (static_cast<int>(samples.size()) < request.sampling.best_of) return;
+  for (Completion& best : KeepBest(std::move(samples), request.n)) {
+    result_.completions.push_back(std::move(best));
+  }
+  drawn_.erase(request.ticket);
 }
 
 void Engine::EraseFinished() {

@@ -3,13 +3,15 @@
 // Step() = schedule -> run -> postprocess. The Scheduler decides which sequences compute, the
 // BlockPool where their cache lives, the Runner computes. Tokens and log-probs are a pure function
 // of (weights, prompt, sampling parameters, seed, row, sample): not of batch mates, chunks,
-// preemption, n, or the instant a request arrived.
+// preemption, n, or the instant a request arrived. The beams of a search are sequences that share
+// blocks of the cache, compute one step each and wait until all of them have.
 
 #ifndef TRAINYARD_ROLLOUT_ENGINE_H_
 #define TRAINYARD_ROLLOUT_ENGINE_H_
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,8 +21,11 @@
 #include "absl/time/time.h"
 #include "kernels/fp32.h"
 #include "kernels/thread_pool.h"
+#include "rollout/answer_end.h"
+#include "rollout/beam_search.h"
 #include "rollout/block_pool.h"
 #include "rollout/packed_model.h"
+#include "rollout/request_checks.h"
 #include "rollout/runner.h"
 #include "rollout/sampling.h"
 #include "rollout/scheduler.h"
@@ -42,13 +47,14 @@ struct EngineOptions {
 struct StepResult {
   std::vector<Completion> completions;
   std::vector<ScoreResult> scores;
+  std::vector<TokenDelta> deltas;  // one for each new token of streamed samples
   int computed_tokens = 0;  // prompt, recomputed and new
   int new_tokens = 0;
   WaitReason wait_reason = WaitReason::kNone;
 };
 
 struct EngineLoad {
-  int waiting = 0;  // samples
+  int waiting = 0;  // samples and beams
   int running = 0;
   int free_blocks = 0;
   int total_blocks = 0;
@@ -69,9 +75,10 @@ class Engine {
   absl::Status Add(ScoreRequest request);
 
   // Drops everything of a ticket; blocks are free at once and nothing more is reported. Returns the
-  // number of samples that ended.
+  // number of answers that were still to come.
   int Cancel(uint64_t ticket);
   // Ends everything: aborted with `why`, partial tokens included, reported by the next Step.
+  // Returns the number of answers that ended.
   int AbortAll(const absl::Status& why);
 
   // One step at `now` on the deadlines' clock; does nothing when there is no work.
@@ -109,6 +116,7 @@ class Engine {
   struct RowOutcome {
     absl::Status status;
     std::vector<TokenChoice> choices;  // one for each sample that the sequence stands for
+    std::vector<TokenLogprob> ranked;  // a beam
     float logprob = 0;                 // scoring
   };
   using SequenceList = std::list<std::unique_ptr<Sequence>>;
@@ -116,8 +124,7 @@ class Engine {
   Engine(std::shared_ptr<const PackedModel> model, EngineOptions options, int blocks);
 
   absl::Status CheckRoom(uint64_t ticket, int samples) const;
-  absl::Status CheckRequest(const GenerateRequest& request) const;
-  absl::Status CheckTokens(absl::Span<const int32_t> ids) const;
+  EngineLimits Limits() const;
   Plan MakePlan(absl::Duration now, absl::Span<Sequence* const> order) const;
   void Apply(const Plan& plan, absl::Span<Sequence* const> order);
   void RunModel(std::shared_ptr<const PackedModel> model, absl::Span<const PlannedRun> runs,
@@ -128,10 +135,20 @@ class Engine {
   void Postprocess(const LogitRow& row, RowOutcome outcome);
   void ForkSamples(Sequence& leader, absl::Span<const TokenChoice> choices);
   void Accept(Sequence& sequence, const TokenChoice& choice);
-  bool HitsStopString(Sequence& sequence, int32_t id) const;
+  AnswerEnd EndRule(const Sequence& sequence) const;
+  // Once; of a beam, its whole search.
   void Finish(Sequence& sequence, FinishReason reason, const absl::Status& error);
+  void Give(const GenerateRequest& request, Completion result);
   void Restart(Sequence& sequence);
   void EraseFinished();
+
+  // engine_beams.cc. The beams of the same search, in order.
+  std::vector<Sequence*> BeamsOf(const Sequence& beam) const;
+  // The next beams, when all beams of the search have ranked their next tokens.
+  void AdvanceBeams(Sequence& beam);
+  void GiveBeams(Sequence& beam, const absl::Status& error);
+  // Blocks that are free when the sequence, with its group, gives up its own.
+  int FreedBlocks(const Sequence& sequence, bool joined) const;
 
   const EngineOptions options_;
   const KernelChoice kernels_;
@@ -142,6 +159,7 @@ class Engine {
   std::vector<Sampler> samplers_;  // by thread
   std::vector<float> logits_MV_;
   SequenceList sequences_;         // oldest first; samples of a prompt side by side
+  std::map<uint64_t, std::vector<Completion>> drawn_;  // best_of, by ticket: until all are there
   StepResult result_;              // of the step under way, and what ended before it
   int64_t preemptions_ = 0;
 };

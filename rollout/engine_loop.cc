@@ -99,7 +99,7 @@ absl::StatusOr<std::vector<uint64_t>> EngineLoop::Generate(GenerateCall call) {
   return Admit<GenerateRequest>({.requests = std::move(call.requests),
                                  .version = call.version,
                                  .timeout = call.timeout,
-                                 .route = {std::move(call.completions), nullptr},
+                                 .route = {.deliveries = std::move(call.deliveries)},
                                  .results = [](const GenerateRequest& r) { return r.n; }});
 }
 
@@ -111,7 +111,7 @@ absl::StatusOr<std::vector<ScoreResult>> EngineLoop::Score(ScoreCall call) {
                       Admit<ScoreRequest>({.requests = std::move(call.requests),
                                            .version = call.version,
                                            .timeout = call.timeout,
-                                           .route = {nullptr, results},
+                                           .route = {.scores = results},
                                            .results = [](const ScoreRequest&) { return 1; }}));
   std::map<uint64_t, ScoreResult> by_ticket;
   while (by_ticket.size() < count) {
@@ -193,12 +193,31 @@ void EngineLoop::Run() {
   Deliver(engine_->Step(clock_.Monotonic()));
 }
 
+void EngineLoop::DeliverDelta(TokenDelta delta) {
+  const auto route = routes_.find(delta.ticket);
+  if (route == routes_.end()) return;
+  std::map<int32_t, TokenDelta>& unsent = route->second.unsent;
+  const auto [waiting, first] = unsent.try_emplace(delta.sample, delta);
+  if (!first) {
+    std::vector<int32_t>& ids = waiting->second.token_ids;
+    ids.insert(ids.end(), delta.token_ids.begin(), delta.token_ids.end());
+  }
+  Deliveries& deliveries = *route->second.deliveries;
+  while (!unsent.empty() && deliveries.size() < kMostDeltas) {
+    if (!deliveries.TryPush({std::move(unsent.begin()->second), nullptr})) break;
+    unsent.erase(unsent.begin());
+  }
+}
+
 void EngineLoop::Deliver(StepResult result) {
+  for (TokenDelta& delta : result.deltas) DeliverDelta(std::move(delta));
   for (Completion& completion : result.completions) {
     const auto route = routes_.find(completion.ticket);
     if (route == routes_.end()) continue;
-    TY_CHECK(route->second.completions->TryPush(std::move(completion)) ||
-             route->second.completions->closed());
+    route->second.unsent.erase(completion.sample);
+    Delivery delivery = {{}, std::make_unique<Completion>(std::move(completion))};
+    TY_CHECK(route->second.deliveries->TryPush(std::move(delivery)) ||
+             route->second.deliveries->closed());
     if (--route->second.left == 0) routes_.erase(route);
   }
   for (ScoreResult& score : result.scores) {

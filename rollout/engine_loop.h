@@ -35,15 +35,24 @@ struct ServingState {
 // Guarded: any thread may call any method.
 class EngineLoop {
  public:
-  using Completions = BoundedQueue<Completion>;
+  // What a call gets: new tokens of streamed samples, and every sample when it has ended. A delta
+  // comes before its completion. When kMostDeltas wait to be read, later tokens of a sample are
+  // joined into one delta that waits in the engine; what is left of them the completion tells: a
+  // slow reader costs memory for its answers and never stops the engine.
+  struct Delivery {
+    TokenDelta delta;
+    std::unique_ptr<Completion> completion;  // null: a delta
+  };
+  using Deliveries = BoundedQueue<Delivery>;
+  static constexpr size_t kMostDeltas = 256;
 
   // Requests that are taken together or not at all. Tickets and deadlines are filled in here.
   struct GenerateCall {
     std::vector<GenerateRequest> requests;
     int64_t version = -1;  // that must serve; -1: any
     absl::Duration timeout;
-    // Gets every sample's completion; must have room for all of them.
-    std::shared_ptr<Completions> completions;
+    // Must have room for every sample's completion and, with streamed requests, kMostDeltas more.
+    std::shared_ptr<Deliveries> deliveries;
   };
   struct ScoreCall {
     std::vector<ScoreRequest> requests;
@@ -80,9 +89,10 @@ class EngineLoop {
  private:
   // Where a ticket's results go.
   struct Route {
-    std::shared_ptr<Completions> completions;
+    std::shared_ptr<Deliveries> deliveries;
     std::shared_ptr<BoundedQueue<ScoreResult>> scores;
     int left = 0;
+    std::map<int32_t, TokenDelta> unsent;  // by sample
   };
 
   // Requests that are taken together or not at all, and how many results each gives.
@@ -105,6 +115,7 @@ class EngineLoop {
   absl::Status CheckServing(int64_t version) const;
   void Run();
   void Deliver(StepResult result);
+  void DeliverDelta(TokenDelta delta);
   void Publish(int new_tokens) ABSL_LOCKS_EXCLUDED(mutex_);
   bool IdleState() const ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return state_.load.running == 0 && state_.load.waiting == 0;

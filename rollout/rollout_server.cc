@@ -21,6 +21,7 @@ struct TokenizerNames {
   std::string file_sha256;
   std::vector<std::string> hashes;
   std::vector<std::string> token_bytes;
+  std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
 };
 
 // Nothing where the directory holds no tokenizer: token ids alone can be served without one.
@@ -29,7 +30,7 @@ absl::StatusOr<TokenizerNames> ReadTokenizer(const std::string& directory) {
   if (directory.empty()) return names;
   const auto found = tokenizer::LoadTokenizerOf(directory);
   if (absl::IsNotFound(found.status())) {
-    Log().info("{} holds no tokenizer: stop strings are refused", directory);
+    Log().info("{} holds no tokenizer: stop strings are refused, streams have no text", directory);
     return names;
   }
   TY_RETURN_IF_ERROR(found.status());
@@ -39,6 +40,7 @@ absl::StatusOr<TokenizerNames> ReadTokenizer(const std::string& directory) {
   for (int32_t id = 0; id < tokenizer.vocabulary_size(); ++id) {
     names.token_bytes.emplace_back(tokenizer.TokenBytes(id));
   }
+  names.tokenizer = found->tokenizer;
   return names;
 }
 
@@ -88,6 +90,7 @@ absl::StatusOr<std::unique_ptr<RolloutServer>> RolloutServer::Start(
   RolloutIdentity identity;
   identity.tokenizer_hash = tokenizer.file_sha256;
   identity.tokenizer_hashes = std::move(tokenizer.hashes);
+  identity.tokenizer = std::move(tokenizer.tokenizer);
   identity.numerics_id = server->numerics_id_;
   identity.config_json = model::ConfigJson(parsed.config, "float32").dump();
   TY_ASSIGN_OR_RETURN(identity.defaults.end_ids,

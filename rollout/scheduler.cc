@@ -66,14 +66,25 @@ class Planner {
     if (run == 0) return;
     const int blocks = BlocksOf(i, run);
     while (blocks > free_) {
-      const size_t victim = Youngest();
-      Preempt(victim);
-      if (victim == i) return;
+      const size_t victim = First(Youngest());
+      for (size_t j = victim; j < End(victim); ++j) Preempt(j);
+      if (victim <= i && i < End(victim)) return;
     }
     slots_[i].run = run;
     slots_[i].blocks = blocks;
     free_ -= blocks;
     tokens_left_ -= run;
+  }
+
+  // The group of sequence i is [First(i), End(First(i))).
+  size_t First(size_t i) const {
+    while (At(i).joined) --i;
+    return i;
+  }
+  size_t End(size_t first) const {
+    size_t end = first + 1;
+    while (end < slots_.size() && At(end).joined) ++end;
+    return end;
   }
 
   size_t Youngest() const {
@@ -104,28 +115,32 @@ class Planner {
 
   void Admit() {
     int reserved = Reserved();
-    for (size_t i = 0; i < slots_.size(); ++i) {
+    for (size_t i = 0; i < slots_.size(); i = End(i)) {
       const bool expired = At(i).deadline <= input_.now;
       if (At(i).running || expired) continue;
       plan_.wait_reason = Obstacle(i, reserved);
       if (plan_.wait_reason != WaitReason::kNone) return;
-      const int run = std::min(Need(i), tokens_left_);
-      plan_.admitted.push_back(static_cast<int>(i));
-      slots_[i] = {true, run, BlocksOf(i, run)};
-      free_ -= slots_[i].blocks;
-      reserved += BlocksFor(At(i).tokens) - slots_[i].blocks + At(i).width;
-      tokens_left_ -= run;
-      running_ += At(i).width;
+      for (size_t j = i; j < End(i); ++j) {
+        const int run = std::min(Need(j), tokens_left_);
+        plan_.admitted.push_back(static_cast<int>(j));
+        slots_[j] = {true, run, BlocksOf(j, run)};
+        free_ -= slots_[j].blocks;
+        reserved += BlocksFor(At(j).tokens) - slots_[j].blocks + At(j).width;
+        tokens_left_ -= run;
+        running_ += At(j).width;
+      }
     }
   }
 
-  WaitReason Obstacle(size_t i, int reserved) const {
+  WaitReason Obstacle(size_t first, int reserved) const {
     if (!plan_.preempted.empty()) return WaitReason::kPreemption;
     if (tokens_left_ == 0) return WaitReason::kStepTokens;
-    if (running_ + At(i).width > limits_.max_running_sequences) {
-      return WaitReason::kRunningSequences;
+    int width = 0, wanted = 0;
+    for (size_t i = first; i < End(first); ++i) {
+      width += At(i).width;
+      wanted += BlocksFor(At(i).tokens) + At(i).width;
     }
-    const int wanted = BlocksFor(At(i).tokens) + At(i).width;
+    if (running_ + width > limits_.max_running_sequences) return WaitReason::kRunningSequences;
     return wanted + reserved > free_ ? WaitReason::kBlocks : WaitReason::kNone;
   }
 

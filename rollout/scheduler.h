@@ -11,6 +11,8 @@
 //   5. Waiting sequences are admitted strictly in order, when nothing was preempted and there are
 //      blocks for the whole prompt and one more for each of its samples, beside what the running
 //      ones need next. A prompt's samples are admitted together.
+//   6. A group of sequences that wait for one another (beams) is admitted as a whole and preempted
+//      as a whole: a part of it would hold blocks that the rest needs.
 
 #ifndef TRAINYARD_ROLLOUT_SCHEDULER_H_
 #define TRAINYARD_ROLLOUT_SCHEDULER_H_
@@ -31,11 +33,12 @@ struct ScheduleLimits {
 // What the scheduler knows of one sequence.
 struct SequenceLengths {
   bool running = false;  // admitted
+  bool joined = false;   // belongs to the group of the sequence before it, and shares its deadline
   int tokens = 0;        // tokens that must be in the cache before the next one is chosen
-  int computed = 0;      // tokens that are in the cache; < tokens
+  int computed = 0;      // tokens in the cache; < tokens, or equal while it waits for its group
   int width = 1;         // samples it will become when its prompt is read
   int held_blocks = 0;
-  int exclusive_blocks = 0;  // of those, held by nobody else
+  int exclusive_blocks = 0;  // of those, held by nobody else; a group's are all its first one's
   bool shared_tail = false;  // the block of token `computed` is held by others too
   absl::Duration deadline = absl::InfiniteDuration();
 };

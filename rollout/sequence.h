@@ -23,21 +23,25 @@ enum class OnSwap {
   kAbortPartial,  // they end now, with the tokens they have
 };
 
-// n samples of one prompt.
+// n answers to one prompt: samples, the best of more samples, or the best hypotheses of a beam
+// search.
 struct GenerateRequest {
   uint64_t ticket = 0;  // the caller's name for it; unique among what is in the engine
   int64_t row = 0;      // keys the random numbers, with `seed` and the sample's index
   std::vector<int32_t> prompt_ids;
   int n = 1;
-  int first_sample = 0;  // samples first_sample .. first_sample + n - 1
+  // Samples first_sample .. first_sample + n - 1; of best_of, n of so many; hypotheses, the best
+  // first.
+  int first_sample = 0;
   SamplingParameters sampling;
   uint64_t seed = 0;
   OnSwap on_swap = OnSwap::kFinishOld;
+  bool stream = false;  // tokens are reported as they are chosen
   absl::Duration deadline = absl::InfiniteDuration();  // on the clock given to Engine::Step
 };
 
-// Log-probs of given tokens. Of the sampling parameters, temperature (0 counts as 1),
-// forbidden_ids, min_new_tokens and end_ids matter; the answer begins at `begin`.
+// Log-probs of given tokens under the policy's distribution (sampling.h; temperature 0 counts as
+// 1): what cuts it does not matter. The answer begins at `begin`.
 struct ScoreRequest {
   uint64_t ticket = 0;
   std::vector<int32_t> token_ids;
@@ -74,12 +78,35 @@ struct Completion {
   absl::Status error;  // not OK exactly when aborted
 };
 
+// Adds a chosen token and what is known of it.
+inline void AppendToken(Completion* result, const TokenChoice& choice, int64_t version) {
+  const int index = static_cast<int>(result->token_ids.size());
+  if (result->spans.empty() || result->spans.back().version != version) {
+    result->spans.push_back({index, index, version});
+  }
+  result->spans.back().end = index + 1;
+  result->token_ids.push_back(choice.id);
+  result->logprobs.push_back(choice.logprob);
+  result->log_kept_mass.push_back(choice.log_kept_mass);
+  if (!choice.top.empty()) result->top.push_back(choice.top);
+}
+
+// What a streamed sample has gained in one step.
+struct TokenDelta {
+  uint64_t ticket = 0;
+  int64_t row = 0;
+  int32_t sample = 0;
+  std::vector<int32_t> token_ids;
+};
+
 struct ScoreResult {
   uint64_t ticket = 0;
   absl::Status status;
   std::vector<float> logprobs;  // of tokens begin .. end
   int64_t version = 0;
 };
+
+class BeamSearch;
 
 // A sequence in flight; the engine's own.
 struct Sequence {
@@ -91,7 +118,9 @@ struct Sequence {
   std::vector<int32_t> tokens;  // prompt and new tokens
   int prompt_tokens = 0;
   int32_t sample = 0;
-  int width = 1;  // samples it stands for until the prompt is read
+  int width = 1;  // samples, or beams, it stands for until the prompt is read
+  std::shared_ptr<BeamSearch> search;  // of a beam: shared by the beams, which lie side by side
+  std::vector<TokenLogprob> ranked;    // a beam's next tokens, when all others are not known yet
   bool running = false;
   bool finished = false;  // reported; about to be removed
   int computed = 0;  // tokens in the cache

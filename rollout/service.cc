@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "rollout/answer_stream.h"
 #include "rpc/status.h"
 
 namespace trainyard::rollout {
@@ -54,34 +56,48 @@ grpc::Status RolloutService::Generate(grpc::ServerContext* context,
   auto requests = ReadGenerate(*request, identity_.defaults);
   if (!requests.ok()) return rpc::ToGrpc(requests.status(), context);
   Stream stream{context, writer, request, {}, SampleCount(*requests)};
-  auto completions = std::make_shared<EngineLoop::Completions>(stream.samples);
+  auto deliveries =
+      std::make_shared<EngineLoop::Deliveries>(stream.samples + EngineLoop::kMostDeltas);
   auto tickets = parts_.loop->Generate({*std::move(requests), request->policy_version(),
-                                        TimeLeft(*context), completions});
+                                        TimeLeft(*context), deliveries});
   if (!tickets.ok()) return rpc::ToGrpc(tickets.status(), context);
   stream.tickets = *std::move(tickets);
-  const absl::Status status = Forward(stream, *completions);
+  const absl::Status status = Forward(stream, *deliveries);
   if (!status.ok()) {
-    completions->Close();
+    deliveries->Close();
     parts_.loop->Cancel(std::move(stream.tickets));
   }
   return rpc::ToGrpc(status, context);
 }
 
-absl::Status RolloutService::Forward(Stream& stream, EngineLoop::Completions& completions) const {
+absl::Status RolloutService::Forward(Stream& stream, EngineLoop::Deliveries& deliveries) const {
   std::map<uint64_t, std::vector<int32_t>> prompts;
   for (size_t i = 0; i < stream.tickets.size(); ++i) {
     const auto& ids = stream.request->prompts(static_cast<int>(i)).token_ids();
     prompts[stream.tickets[i]].assign(ids.begin(), ids.end());
   }
+  AnswerStream answers(identity_.tokenizer.get());
   absl::Status first_error;
   for (int sent = 0; sent < stream.samples;) {
     if (stream.context->IsCancelled()) return absl::CancelledError("the client went away");
-    std::optional<Completion> completion = completions.Pop(kCancelCheck);
-    if (!completion.has_value()) continue;
+    const auto delivery = deliveries.Pop(kCancelCheck);
+    if (!delivery.has_value()) continue;
+    std::optional<v1::TokenDelta> delta;
+    const Completion* const completion = delivery->completion.get();
+    if (completion == nullptr) {
+      delta = answers.Write(delivery->delta);
+    } else if (stream.request->stream()) {
+      delta = answers.Rest(*completion);
+    }
+    v1::GenerateResponse response;
+    if (delta.has_value()) {
+      *response.mutable_delta() = *std::move(delta);
+      if (!stream.writer->Write(response)) return absl::CancelledError("the client went away");
+    }
+    if (completion == nullptr) continue;
     ++sent;
     // Aborted by a swap is what the request asked for; anything else the client must hear of.
     if (first_error.ok() && !absl::IsAborted(completion->error)) first_error = completion->error;
-    v1::GenerateResponse response;
     *response.mutable_trajectory() = WriteTrajectory(prompts[completion->ticket], *completion);
     if (!stream.writer->Write(response)) return absl::CancelledError("the client went away");
   }

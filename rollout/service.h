@@ -3,6 +3,7 @@
 #ifndef TRAINYARD_ROLLOUT_SERVICE_H_
 #define TRAINYARD_ROLLOUT_SERVICE_H_
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@
 #include "rollout/engine_loop.h"
 #include "rollout/weights_inbox.h"
 #include "rollout/wire.h"
+#include "tokenizer/tokenizer.h"
 #include "trainyard/v1/rollout.grpc.pb.h"
 
 namespace trainyard::rollout {
@@ -26,6 +28,7 @@ struct RolloutIdentity {
   std::string numerics_id;
   std::string config_json;
   WireDefaults defaults;
+  std::shared_ptr<const tokenizer::Tokenizer> tokenizer;  // of streamed text; null: there is none
 };
 
 // Of calls whose client set no deadline.
@@ -65,7 +68,7 @@ class RolloutService final : public v1::RolloutService::Service {
 
   absl::Status CheckTokenizer(const std::string& hash) const;
   absl::Duration TimeLeft(const grpc::ServerContext& context) const;
-  absl::Status Forward(Stream& stream, EngineLoop::Completions& completions) const;
+  absl::Status Forward(Stream& stream, EngineLoop::Deliveries& deliveries) const;
   absl::Status Load(const WeightsManifest& manifest, absl::Duration timeout,
                     v1::LoadWeightsResponse* response);
 

@@ -23,11 +23,52 @@ absl::StatusOr<OnSwap> ReadOnSwap(v1::GenerateRequest::OnSwap on_swap) {
   }
 }
 
-SamplingParameters ReadSampling(const v1::SamplingParameters& wire, const WireDefaults& defaults) {
+absl::StatusOr<BeamOptions> ReadBeam(const v1::BeamSearch& wire) {
+  BeamOptions beam;
+  beam.width = wire.width();
+  beam.length_penalty = wire.length_penalty();
+  switch (wire.early_stopping()) {
+    case v1::BeamSearch::EARLY_STOPPING_UNSPECIFIED:
+    case v1::BeamSearch::HEURISTIC:
+      beam.early_stopping = EarlyStopping::kHeuristic;
+      break;
+    case v1::BeamSearch::FIRST:
+      beam.early_stopping = EarlyStopping::kFirst;
+      break;
+    case v1::BeamSearch::NEVER:
+      beam.early_stopping = EarlyStopping::kNever;
+      break;
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat("sampling.beam.early_stopping ", static_cast<int>(wire.early_stopping()),
+                       " is not known here: give HEURISTIC, FIRST or NEVER"));
+  }
+  if (beam.width > 0) return beam;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "sampling.beam.width is ", wire.width(), ": must be in 2..", kMaxBeams));
+}
+
+double Or(double given, double otherwise) { return given == 0 ? otherwise : given; }
+
+absl::StatusOr<SamplingParameters> ReadSampling(const v1::SamplingParameters& wire,
+                                                const WireDefaults& defaults) {
   SamplingParameters sampling;
   sampling.temperature = wire.temperature();
   sampling.top_k = wire.top_k();
-  sampling.top_p = wire.top_p() == 0 ? 1 : wire.top_p();
+  sampling.top_p = Or(wire.top_p(), 1);
+  sampling.min_p = wire.min_p();
+  sampling.typical_p = Or(wire.typical_p(), 1);
+  sampling.repetition_penalty = Or(wire.repetition_penalty(), 1);
+  sampling.presence_penalty = wire.presence_penalty();
+  sampling.frequency_penalty = wire.frequency_penalty();
+  for (const v1::TokenBias& token : wire.logit_bias()) {
+    sampling.logit_bias.push_back({token.token_id(), token.bias()});
+  }
+  sampling.allowed_ids.assign(wire.allowed_ids().begin(), wire.allowed_ids().end());
+  sampling.best_of = wire.best_of();
+  if (wire.has_beam()) {
+    TY_ASSIGN_OR_RETURN(sampling.beam, ReadBeam(wire.beam()));
+  }
   sampling.max_new_tokens = wire.max_new_tokens();
   sampling.min_new_tokens = wire.min_new_tokens();
   sampling.forbidden_ids.assign(wire.forbidden_ids().begin(), wire.forbidden_ids().end());
@@ -59,7 +100,8 @@ absl::StatusOr<std::vector<GenerateRequest>> ReadGenerate(const v1::GenerateRequ
                                                           const WireDefaults& defaults) {
   if (wire.prompts_size() == 0) return absl::InvalidArgumentError("prompts is empty");
   TY_ASSIGN_OR_RETURN(const OnSwap on_swap, ReadOnSwap(wire.on_swap()));
-  const SamplingParameters sampling = ReadSampling(wire.sampling(), defaults);
+  TY_ASSIGN_OR_RETURN(const SamplingParameters sampling,
+                      ReadSampling(wire.sampling(), defaults));
   std::vector<GenerateRequest> requests;
   for (const v1::GeneratePrompt& prompt : wire.prompts()) {
     GenerateRequest request;
@@ -70,6 +112,7 @@ absl::StatusOr<std::vector<GenerateRequest>> ReadGenerate(const v1::GenerateRequ
     request.sampling = sampling;
     request.seed = wire.seed();
     request.on_swap = on_swap;
+    request.stream = wire.stream();
     requests.push_back(std::move(request));
   }
   return requests;

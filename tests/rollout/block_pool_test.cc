@@ -50,7 +50,7 @@ TEST(BlockPool, AForkAtABlockBoundaryCopiesNothing) {
   EXPECT_FALSE(Reserve(pool, first, {32, 1}).has_value());
   EXPECT_FALSE(Reserve(pool, second, {32, 1}).has_value());
   EXPECT_EQ(pool.free(), 4);
-  EXPECT_EQ(ExclusiveBlocks(pool, first), 1);
+  EXPECT_EQ(ExclusiveBlocks(pool, {&first}), 1);
 }
 
 // Sequences that grow, fork and end at random: every block is either free or held, with exactly as

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -252,6 +253,48 @@ TEST(Engine, EndsAtEndIdsStopStringsAndLengths) {
   c = RunAll(*engine, {Request(2, 120, 30)}).begin()->second;
   EXPECT_EQ(c.finish, FinishReason::kLength);
   EXPECT_EQ(c.token_ids.size(), 8u);  // the context is 128
+}
+
+TEST(Engine, BestOfKeepsTheLikeliestOfItsSamples) {
+  const auto engine = MakeEngine();
+  GenerateRequest all = Request(1, 12, 20);
+  all.n = 8;
+  const auto samples = RunAll(*engine, {all});
+  const auto mean = [](const Completion& c) {
+    return std::accumulate(c.logprobs.begin(), c.logprobs.end(), 0.0) /
+           static_cast<double>(c.logprobs.size());
+  };
+  std::vector<double> means;
+  for (const auto& [name, completion] : samples) means.push_back(mean(completion));
+  std::sort(means.rbegin(), means.rend());
+  GenerateRequest best = all;
+  best.n = 3;
+  best.sampling.best_of = 8;
+  const auto kept = RunAll(*engine, {best, Request(2, 5, 5)});
+  EXPECT_EQ(kept.size(), 4u);
+  for (const auto& [name, completion] : kept) {
+    if (name.first != 1) continue;
+    ExpectSame(completion, samples.at(name));
+    EXPECT_GE(mean(completion), means[2]);
+  }
+}
+
+TEST(Engine, BestOfIsCancelledAndAbortedAsAWhole) {
+  const auto engine = MakeEngine();
+  GenerateRequest request = Request(1, 12, 20);
+  request.n = 2;
+  request.sampling.best_of = 5;
+  ASSERT_TRUE(engine->Add(request).ok());
+  engine->Step(absl::ZeroDuration());
+  EXPECT_EQ(engine->Cancel(1), 2);
+  ASSERT_TRUE(engine->Add(request).ok());
+  for (int i = 0; i < 5; ++i) engine->Step(absl::ZeroDuration());
+  EXPECT_EQ(engine->AbortAll(absl::UnavailableError("drained")), 2);
+  for (const Completion& c : engine->Step(absl::ZeroDuration()).completions) {
+    EXPECT_EQ(c.token_ids.size(), 5u);
+    EXPECT_TRUE(absl::IsUnavailable(c.error));
+  }
+  EXPECT_TRUE(engine->idle());
 }
 
 TEST(Engine, TheMaskHoldsInEveryToken) {

@@ -74,6 +74,38 @@ TEST(Scheduler, NobodyIsAdmittedInAStepThatPreempts) {
   EXPECT_EQ(plan.wait_reason, WaitReason::kPreemption);
 }
 
+// Beams: three waiting ones need three times two blocks.
+TEST(Scheduler, BeamsAreAdmittedTogetherOrNot) {
+  std::vector<SequenceLengths> beams = {Waiting(10), Waiting(10), Waiting(10), Waiting(3)};
+  beams[1].joined = beams[2].joined = true;
+  EXPECT_THAT(PlanOf(beams, 5, {512, 8}).admitted, IsEmpty());
+  EXPECT_THAT(PlanOf(beams, 6, {512, 8}).admitted, ElementsAre(0, 1, 2));
+  EXPECT_THAT(PlanOf(beams, 9, {512, 2}).wait_reason, WaitReason::kRunningSequences);
+  const Plan cut = PlanOf(beams, 9, {15, 8});
+  EXPECT_THAT(cut.admitted, ElementsAre(0, 1, 2));
+  EXPECT_THAT(cut.runs, ElementsAre(PlannedRun{0, 10}, PlannedRun{1, 5}));
+}
+
+TEST(Scheduler, BeamsArePreemptedTogether) {
+  std::vector<SequenceLengths> sequences = {Running(17, 16), Running(20, 19), Running(20, 19)};
+  sequences[2].joined = true;
+  Plan plan = PlanOf(sequences, 0, {512, 8});
+  EXPECT_THAT(plan.preempted, ElementsAre(1, 2));
+  EXPECT_THAT(plan.runs, ElementsAre(PlannedRun{0, 1}));
+  // The one that finds no block is the second of the youngest group: it gives up the first's too.
+  sequences = {Running(20, 19), Running(18, 17), Running(17, 16)};
+  sequences[2].joined = true;
+  plan = PlanOf(sequences, 0, {512, 8});
+  EXPECT_THAT(plan.preempted, ElementsAre(1, 2));
+  EXPECT_THAT(plan.runs, ElementsAre(PlannedRun{0, 1}));
+}
+
+TEST(Scheduler, ABeamThatWaitsForTheOthersComputesNothing) {
+  std::vector<SequenceLengths> beams = {Running(20, 20), Running(20, 19)};
+  beams[1].joined = true;
+  EXPECT_THAT(PlanOf(beams, 4, {512, 8}).runs, ElementsAre(PlannedRun{1, 1}));
+}
+
 TEST(Scheduler, AWriteToASharedBlockCostsABlock) {
   SequenceLengths shared = Running(21, 20);
   shared.exclusive_blocks = 0;

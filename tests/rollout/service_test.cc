@@ -138,6 +138,52 @@ TEST_F(RolloutServiceTest, ScoresAreTheBitsOfGeneration) {
   }
 }
 
+// The tokens of each sample, in order, all before its trajectory.
+TEST_F(RolloutServiceTest, AStreamTellsTokensBeforeTheirTrajectory) {
+  v1::GenerateRequest request = Request(3, 2, 12);
+  const auto whole = Generate(request);
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  request.set_stream(true);
+  grpc::ClientContext context;
+  rpc::PrepareContext({.timeout = absl::Seconds(30)}, &context);
+  const auto reader = stub_->Generate(&context, request);
+  std::map<Sample, std::vector<int32_t>> told;
+  int ended = 0;
+  v1::GenerateResponse response;
+  while (reader->Read(&response)) {
+    if (response.has_delta()) {
+      auto& ids = told[{response.delta().row(), response.delta().sample()}];
+      ids.insert(ids.end(), response.delta().token_ids().begin(),
+                 response.delta().token_ids().end());
+      continue;
+    }
+    const v1::Trajectory& trajectory = response.trajectory();
+    const Sample sample = {trajectory.row(), trajectory.sample()};
+    EXPECT_EQ(trajectory.SerializeAsString(), whole->at(sample).SerializeAsString());
+    EXPECT_EQ(told[sample], std::vector<int32_t>(trajectory.token_ids().end() - 12,
+                                                 trajectory.token_ids().end()));
+    ++ended;
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_EQ(ended, 6);
+}
+
+TEST_F(RolloutServiceTest, BeamsAndBestOfGiveTheirBestAlone) {
+  v1::GenerateRequest request = Request(2, 2, 8);
+  request.mutable_sampling()->set_best_of(5);
+  EXPECT_EQ(Generate(request)->size(), 4u);
+  request.mutable_sampling()->set_best_of(0);
+  request.mutable_sampling()->set_temperature(1);
+  request.mutable_sampling()->mutable_beam()->set_width(4);
+  const auto beams = Generate(request);
+  ASSERT_TRUE(beams.ok()) << beams.status();
+  EXPECT_EQ(beams->size(), 4u);
+  EXPECT_EQ(beams->at({100, 1}).spans_size(), 2);
+  request.set_stream(true);
+  EXPECT_THAT(std::string(Generate(request).status().message()),
+              HasSubstr("stream is set beside sampling.beam"));
+}
+
 TEST_F(RolloutServiceTest, ACancelledCallFreesItsBlocks) {
   grpc::ClientContext context;
   rpc::PrepareContext({.timeout = absl::Seconds(30)}, &context);

@@ -20,6 +20,44 @@ TEST(Wire, WhatARequestLeavesOutTakesItsDefault) {
   EXPECT_EQ((*ReadGenerate(wire, {{7, 8}}))[0].sampling.end_ids, std::vector<int32_t>{2});
 }
 
+TEST(Wire, EveryFieldOfSamplingIsRead) {
+  v1::GenerateRequest wire;
+  wire.add_prompts();
+  v1::SamplingParameters& given = *wire.mutable_sampling();
+  SamplingParameters read = (*ReadGenerate(wire, {}))[0].sampling;
+  EXPECT_EQ(read.typical_p, 1);
+  EXPECT_EQ(read.repetition_penalty, 1);
+  EXPECT_EQ(read.beam.width, 0);
+  given.set_min_p(0.1);
+  given.set_typical_p(0.2);
+  given.set_repetition_penalty(1.3);
+  given.set_presence_penalty(0.4);
+  given.set_frequency_penalty(0.5);
+  given.add_logit_bias()->set_token_id(6);
+  given.mutable_logit_bias(0)->set_bias(-7);
+  given.add_allowed_ids(8);
+  given.set_best_of(9);
+  given.mutable_beam()->set_width(3);
+  given.mutable_beam()->set_length_penalty(-0.5);
+  given.mutable_beam()->set_early_stopping(v1::BeamSearch::NEVER);
+  read = (*ReadGenerate(wire, {}))[0].sampling;
+  EXPECT_EQ(read.min_p, 0.1);
+  EXPECT_EQ(read.typical_p, 0.2);
+  EXPECT_EQ(read.repetition_penalty, 1.3);
+  EXPECT_EQ(read.presence_penalty, 0.4);
+  EXPECT_EQ(read.frequency_penalty, 0.5);
+  ASSERT_EQ(read.logit_bias.size(), 1u);
+  EXPECT_EQ(read.logit_bias[0].id, 6);
+  EXPECT_EQ(read.logit_bias[0].bias, -7);
+  EXPECT_EQ(read.allowed_ids, std::vector<int32_t>{8});
+  EXPECT_EQ(read.best_of, 9);
+  EXPECT_EQ(read.beam.width, 3);
+  EXPECT_EQ(read.beam.length_penalty, -0.5);
+  EXPECT_EQ(read.beam.early_stopping, EarlyStopping::kNever);
+  given.mutable_beam()->set_width(0);
+  EXPECT_TRUE(absl::IsInvalidArgument(ReadGenerate(wire, {}).status()));
+}
+
 TEST(Wire, AnAbortedAnswerIsNeverTrainedOn) {
   Completion completion;
   completion.token_ids = {5, 6, 7};
