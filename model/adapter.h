@@ -13,7 +13,8 @@
 namespace trainyard::model {
 
 // Rows first_row, first_row + 1, ... of the matrix act as if scale * b_OR a_RI were added to them.
-// The factors are fp32 (float64 in a float64 model), also where the matrix is bfloat16.
+// The factors are fp32 (float64 in a float64 model), also where the matrix is bfloat16, which they
+// are rounded to for its products.
 struct Adapter {
   std::string module;  // as transformers names it inside of a block: "self_attn.q_proj"
   int64_t first_row = 0;

@@ -49,10 +49,11 @@ at::Tensor RotateRows(const at::Tensor& x, const AttentionLayout& layout,
 at::Tensor AdaptedLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                          const std::vector<Adapter>& adapters) {
   const at::Tensor out = at::linear(x, weight, bias);
-  const at::Tensor wide = x.to(WideType(x.scalar_type()));
+  const auto type = x.scalar_type();
   for (const Adapter& adapter : adapters) {
-    const at::Tensor input = adapter.merged ? wide.detach() : wide;
-    at::Tensor update = at::linear(at::linear(input, adapter.a_RI), adapter.b_OR);
+    const at::Tensor input = adapter.merged ? x.detach() : x;
+    at::Tensor update =
+        at::linear(at::linear(input, adapter.a_RI.to(type)), adapter.b_OR.to(type));
     // The factors' gradients alone: a zero whose derivative by them is the update's.
     if (adapter.merged) update = update - update.detach();
     out.narrow(1, adapter.first_row, adapter.b_OR.size(0)).add_(update, adapter.scale);

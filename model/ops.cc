@@ -66,20 +66,12 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
   }
 };
 
-// out += product, where `out` may be narrower than the sums.
+// out += product, all of one type.
 void AddProduct(Product product, const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
-  if (out.scalar_type() == a.scalar_type()) return Multiply(product, a, b, out, true);
-  const at::Tensor sums = at::empty(out.sizes(), a.options());
-  Multiply(product, a, b, sums);
-  out.add_(sums);
-}
-
-at::Tensor WideProduct(Product product, const at::Tensor& a, const at::Tensor& b) {
-  const int64_t rows = product == Product::kAtB ? a.size(1) : a.size(0);
-  const int64_t columns = product == Product::kABt ? b.size(0) : b.size(1);
-  const at::Tensor out = at::empty({rows, columns}, a.options());
-  Multiply(product, a, b, out);
-  return out;
+  if (WideType(out.scalar_type()) == out.scalar_type()) {
+    return Multiply(product, a, b, out, /*accumulate=*/true);
+  }
+  out.add_(TypedProduct(product, a, b, {}));
 }
 
 struct Frozen {
@@ -87,8 +79,8 @@ struct Frozen {
   at::Tensor bias_O;  // undefined: none
 };
 
-// A product with a frozen matrix, and per adapter scale * (x a^T) b^T on its columns. Only the
-// input's gradient is taken through the matrix.
+// A product with a frozen matrix, and per adapter scale * (x a^T) b^T on its columns, in the type
+// of the matrix. Only the input's gradient is taken through the matrix.
 class AdaptedLinearFunction : public torch::autograd::Function<AdaptedLinearFunction> {
  public:
   // `factors`: a and b of each adapter in turn.
@@ -97,14 +89,14 @@ class AdaptedLinearFunction : public torch::autograd::Function<AdaptedLinearFunc
                             const std::vector<Adapter>& adapters) {
     const at::Tensor out_NO =
         TypedProduct(Product::kABt, x_NI, frozen.weight_OI, frozen.bias_O);
-    const at::Tensor wide_NI = x_NI.to(WideType(x_NI.scalar_type()));
+    const auto type = x_NI.scalar_type();
     variable_list saved = {x_NI, frozen.weight_OI};
     std::vector<int64_t> first_rows;
     std::vector<double> scales;
     const bool merged = adapters.front().merged;
     for (size_t i = 0; i < adapters.size(); ++i) {
-      const at::Tensor &a_RI = factors[2 * i], &b_OR = factors[2 * i + 1];
-      const at::Tensor inner_NR = WideProduct(Product::kABt, wide_NI, a_RI);
+      const at::Tensor a_RI = factors[2 * i].to(type), b_OR = factors[2 * i + 1].to(type);
+      const at::Tensor inner_NR = TypedProduct(Product::kABt, x_NI, a_RI, {});
       inner_NR.mul_(adapters[i].scale);
       if (!merged) {
         AddProduct(Product::kABt, inner_NR, b_OR,
@@ -129,19 +121,18 @@ class AdaptedLinearFunction : public torch::autograd::Function<AdaptedLinearFunc
     const at::Tensor &x_NI = saved[0], &weight_OI = saved[1];
     const at::Tensor grad_NO = grads[0].contiguous();
     const auto wide = WideType(x_NI.scalar_type());
-    const at::Tensor wide_NI = x_NI.to(wide);
     variable_list result(2 * scales.size() + 3);
     const bool input_wanted = context->needs_input_grad(0);
     if (input_wanted) result[0] = TypedProduct(Product::kAB, grad_NO, weight_OI, {});
     for (size_t i = 0; i < scales.size(); ++i) {
       const at::Tensor &a_RI = saved[3 * i + 2], &b_OR = saved[3 * i + 3];
       const at::Tensor& inner_NR = saved[3 * i + 4];
-      const at::Tensor part_NO = grad_NO.narrow(1, first_rows[i], b_OR.size(0)).to(wide);
-      const at::Tensor inner_grad_NR = WideProduct(Product::kAB, part_NO, b_OR);
+      const at::Tensor part_NO = grad_NO.narrow(1, first_rows[i], b_OR.size(0));
+      const at::Tensor inner_grad_NR = TypedProduct(Product::kAB, part_NO, b_OR, {});
       inner_grad_NR.mul_(scales[i]);
       if (input_wanted && !merged) AddProduct(Product::kAB, inner_grad_NR, a_RI, result[0]);
-      result[2 * i + 1] = WideProduct(Product::kAtB, inner_grad_NR, wide_NI);
-      result[2 * i + 2] = WideProduct(Product::kAtB, part_NO, inner_NR);
+      result[2 * i + 1] = TypedProduct(Product::kAtB, inner_grad_NR, x_NI, {}).to(wide);
+      result[2 * i + 2] = TypedProduct(Product::kAtB, part_NO, inner_NR, {}).to(wide);
     }
     return result;
   }
