@@ -152,6 +152,22 @@ void ValidateOptimizer(const v1::OptimizerSpec& optimizer, SpecChecks checks) {
   }
 }
 
+void ValidateLora(const v1::LoraSpec& lora, SpecChecks checks) {
+  checks.AtLeast("rank", lora.rank(), 1);
+  checks.AtLeast("alpha", lora.alpha(), 0);
+  if (lora.dropout() != 0) {
+    checks.Violation("dropout", "must be left out: there is no dropout");
+  }
+  for (int i = 0; i < lora.targets_size(); ++i) {
+    if (lora.targets(i).empty()) {
+      checks.Under("targets", i).Violation("", "is empty; name a module, or all-linear alone");
+    }
+    if (lora.targets(i) == "all-linear" && lora.targets_size() > 1) {
+      checks.Violation("targets", "\"all-linear\" stands by itself; leave the others out");
+    }
+  }
+}
+
 void ValidatePretrain(const v1::PretrainSpec& spec, SpecChecks checks) {
   if (spec.has_model() == spec.has_init_from()) {
     checks.Violation("model", spec.has_model()
@@ -167,6 +183,7 @@ void ValidateSft(const v1::SftSpec& spec, SpecChecks checks) {
   checks.File("init_from", spec.has_init_from(), spec.init_from(), true);
   ValidateTraining(spec, false, checks);
   checks.AtLeast("z_loss", spec.z_loss(), 0);
+  if (spec.has_lora()) ValidateLora(spec.lora(), checks.Under("lora"));
 }
 
 void ValidateRewardModel(const v1::RewardModelSpec& spec, SpecChecks checks) {
@@ -175,6 +192,7 @@ void ValidateRewardModel(const v1::RewardModelSpec& spec, SpecChecks checks) {
   if (spec.group_size() != 0) checks.Within("group_size", spec.group_size(), 2, 9);
   checks.AtLeast("min_gap", spec.min_gap(), 0);
   checks.Below("token_dropout", spec.token_dropout(), 0, 1);
+  if (spec.has_lora()) ValidateLora(spec.lora(), checks.Under("lora"));
   if (spec.has_normalization()) {
     ValidateSource(spec.normalization(), checks.Under("normalization"));
   }

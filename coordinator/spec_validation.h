@@ -39,11 +39,14 @@ void ValidatePpo(const v1::PpoSpec& spec, SpecChecks checks);
 void ValidateGenerate(const v1::GenerateSpec& spec, SpecChecks checks);
 void ValidateEval(const v1::EvalSpec& spec, SpecChecks checks);
 
+void ValidateEvalTasks(const v1::EvalSpec& spec, SpecChecks checks);  // spec_tasks.cc
+
 // Parts that several kinds share.
 void ValidateSource(const v1::DataSource& source, SpecChecks checks);
 void ValidateData(const v1::DataSpec& data, SpecChecks checks);
 void ValidateChatTemplate(const v1::ChatTemplate& chat_template, SpecChecks checks);
 void ValidateOptimizer(const v1::OptimizerSpec& optimizer, SpecChecks checks);
+void ValidateLora(const v1::LoraSpec& lora, SpecChecks checks);
 
 }  // namespace trainyard::coordinator
 

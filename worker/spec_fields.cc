@@ -109,6 +109,19 @@ absl::StatusOr<checkpoint::DType> ParseDtype(v1::Dtype dtype) {
   }
 }
 
+absl::StatusOr<model::AdapterOptions> ParseLora(const v1::LoraSpec& spec) {
+  if (spec.dropout() != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("lora.dropout is ", spec.dropout(),
+                                                   ", must be left out: there is no dropout"));
+  }
+  if (spec.rank() < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("lora.rank is ", spec.rank(), ", must be at least 1"));
+  }
+  return model::AdapterOptions{
+      spec.rank(), spec.alpha(), {spec.targets().begin(), spec.targets().end()}};
+}
+
 absl::StatusOr<NewModel> ParseModel(const v1::ModelSpec& spec) {
   if (spec.dropout() != 0) {
     return absl::InvalidArgumentError(

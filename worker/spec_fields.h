@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "model/adapter_options.h"
 #include "task/assignment.h"
 #include "trainyard/v1/config.pb.h"
 #include "worker/train_job.h"
@@ -23,6 +24,8 @@ absl::StatusOr<data::SourceSpec> ParseSource(const v1::DataSource& source,
 
 absl::StatusOr<OptimizerJob> ParseOptimizer(const v1::OptimizerSpec& spec);
 absl::StatusOr<checkpoint::DType> ParseDtype(v1::Dtype dtype);
+// Rank and targets are checked against the model by model::AddAdapters.
+absl::StatusOr<model::AdapterOptions> ParseLora(const v1::LoraSpec& spec);
 absl::StatusOr<NewModel> ParseModel(const v1::ModelSpec& spec);
 absl::StatusOr<LoopOptions> ParseLoop(const v1::LoopSpec& spec);
 

@@ -12,6 +12,7 @@
 #include "checkpoint/safetensors.h"
 #include "data/batch_builder.h"
 #include "data/dataset.h"
+#include "model/adapter_options.h"
 #include "model/config.h"
 #include "tokenizer/chat_template.h"
 #include "worker/loop_options.h"
@@ -49,6 +50,7 @@ struct TrainJob {
   uint64_t seed = 0;
   std::optional<NewModel> new_model;  // or
   std::string init_from;              // directory of weights
+  std::optional<model::AdapterOptions> lora;  // none: every weight is trained
   std::string tokenizer_directory;
   data::DatasetSpec train;       // max_tokens 0: the model's context
   data::DatasetSpec validation;  // no sources: no validation

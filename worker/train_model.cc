@@ -5,9 +5,11 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "model/adapters.h"
 #include "model/catch_torch.h"
 
 namespace trainyard::worker {
@@ -63,14 +65,19 @@ absl::StatusOr<TrainModel> BuildTrainModel(const TrainJob& job, const TokenizerF
         " ids, the model's vocabulary only ", config.vocab_size));
   }
   config.pad_token_id = tokenizer.pad_id;
-  TY_RETURN_IF_ERROR(model::CatchTorch("model", [&] {
+  TY_RETURN_IF_ERROR(model::CatchTorch("model", [&]() -> absl::Status {
+    if (job.lora.has_value()) {
+      TY_RETURN_IF_ERROR(model::AddAdapters(built.model, *job.lora, job.seed));
+      built.base_digest = model::FrozenDigest(built.model);
+    }
     if (job.dtype == checkpoint::DType::kBF16) {
-      for (const NamedTensor& parameter : model::Parameters(built.model)) {
+      for (const NamedTensor& parameter : model::TrainedParameters(built.model)) {
         built.exact.push_back(parameter.tensor);
       }
       built.model = model::CloneModel(built.model, at::kBFloat16, device);
     }
     model::SetRequiresGrad(built.model, true);
+    return absl::OkStatus();
   }));
   return built;
 }
@@ -88,11 +95,29 @@ absl::StatusOr<model::Model> TrainedModel(const model::Model& model, const AdamW
     c10::NoGradGuard no_grad;
     const at::ScalarType type = optimizer.masters()[0].scalar_type();
     model::Model copy = model::CloneModel(model, type, at::kCPU);
-    const std::vector<NamedTensor> parameters = model::Parameters(copy);
+    const std::vector<NamedTensor> parameters = model::TrainedParameters(copy);
     for (size_t i = 0; i < parameters.size(); ++i) {
       parameters[i].tensor.copy_(optimizer.masters()[i]);
     }
     return copy;
+  });
+}
+
+absl::Status UseExactBase(const TrainJob& job, const TokenizerFiles& tokenizer,
+                          const std::string& base_digest, model::Model& trained) {
+  TY_ASSIGN_OR_RETURN(model::Model base, ExactModel(job, tokenizer, at::kCPU));
+  return model::CatchTorch("exact base", [&]() -> absl::Status {
+    if (model::FrozenDigest(base) != base_digest) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(job.init_from, " has changed since the run began: restore its files, the "
+                       "adapters belong to no other"));
+    }
+    const std::vector<model::ParameterSlot> exact = model::ParameterSlots(base);
+    const std::vector<model::ParameterSlot> slots = model::ParameterSlots(trained);
+    for (size_t i = 0; i < slots.size(); ++i) {
+      if (!absl::StartsWith(slots[i].name, "score.")) *slots[i].tensor = *exact[i].tensor;
+    }
+    return absl::OkStatus();
   });
 }
 

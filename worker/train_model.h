@@ -5,6 +5,7 @@
 #define TRAINYARD_WORKER_TRAIN_MODEL_H_
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -20,8 +21,10 @@ namespace trainyard::worker {
 
 struct TrainModel {
   model::Model model;  // computes; its parameters want gradients
-  // The starting values at full precision where `model` is rounded (bf16); else empty.
+  // The starting values of what is trained, at full precision, where `model` is rounded (bf16);
+  // else empty.
   std::vector<at::Tensor> exact;
+  std::string base_digest;  // with adapters: model::FrozenDigest before rounding; else empty
 };
 
 // Builds it on `device`. InvalidArgument: a tokenizer with more ids than the model has rows; a
@@ -32,8 +35,14 @@ absl::StatusOr<TrainModel> BuildTrainModel(const TrainJob& job, const TokenizerF
 // Gives the optimizer the exact starting values as its masters.
 void UseExactMasters(const TrainModel& model, AdamW& optimizer);
 
-// A copy of `model` on the host with the optimizer's masters as parameters, without gradients.
+// A copy of `model` on the host with the optimizer's masters as what was trained, without
+// gradients.
 absl::StatusOr<model::Model> TrainedModel(const model::Model& model, const AdamW& optimizer);
+
+// Where adapters were trained on a rounded base: gives `trained` the weights of the files in its
+// place. FailedPrecondition when the files are not what the run began with.
+absl::Status UseExactBase(const TrainJob& job, const TokenizerFiles& tokenizer,
+                          const std::string& base_digest, model::Model& trained);
 
 }  // namespace trainyard::worker
 

@@ -1,6 +1,7 @@
 #include "worker/train_run.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <cmath>
 #include <utility>
@@ -10,6 +11,8 @@
 #include "base/checksum.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "model/adapter_files.h"
+#include "model/adapters.h"
 #include "model/catch_torch.h"
 #include "model/numerics.h"
 #include "worker/normalisation.h"
@@ -20,6 +23,7 @@ namespace trainyard::worker {
 namespace {
 
 constexpr absl::Duration kCoordinatorTimeout = absl::Minutes(10);
+constexpr char kAdapterSection[] = "lora";  // of the manifest
 
 at::Device DeviceOf(const task::Assignment& assignment) {
   return assignment.gpus.empty() ? at::Device(at::kCPU) : at::Device(at::kCUDA, 0);
@@ -55,7 +59,8 @@ absl::Status TrainRun::Build() {
   options.adamw = job_.optimizer.adamw;
   options.clip_norm = job_.optimizer.clip_norm;
   TY_ASSIGN_OR_RETURN(
-      parameters_, ParameterSet::Create(model::Parameters(model_.model), context_.group, options));
+      parameters_,
+      ParameterSet::Create(model::TrainedParameters(model_.model), context_.group, options));
   UseExactMasters(model_, parameters_->optimizer());
   model_.exact.clear();
   spike_guard_ = std::make_unique<SpikeGuard>(job_.optimizer.spike_guard);
@@ -97,6 +102,13 @@ absl::Status TrainRun::BuildModel() {
   Log().info("model: {} parameters, {}, tokenizer of {} ids",
              model::ParameterCount(config), model::ComputeTypeName(job_.dtype),
              tokenizer_.tokenizer->vocabulary_size());
+  if (job_.lora.has_value()) {
+    int64_t trained = 0;
+    for (const NamedTensor& tensor : model::TrainedParameters(model_.model)) {
+      trained += tensor.tensor.numel();
+    }
+    Log().info("adapters of rank {}: {} numbers are trained", job_.lora->rank, trained);
+  }
   return absl::OkStatus();
 }
 
@@ -181,6 +193,7 @@ absl::Status TrainRun::RestoreFrom(const checkpoint::Loaded& loaded) {
     }
     Log().warn("numerics change from {} to {}", manifest.numerics_id, numerics_id);
   }
+  TY_RETURN_IF_ERROR(CheckAdapters(manifest));
   TY_ASSIGN_OR_RETURN(state_, TrainStateOf(manifest));
   TY_RETURN_IF_ERROR(builder_->CheckCursor(state_.cursor));
   TY_RETURN_IF_ERROR(spike_guard_->Restore(state_.spike_guard));
@@ -199,9 +212,19 @@ absl::Status TrainRun::RestoreFrom(const checkpoint::Loaded& loaded) {
   return absl::OkStatus();
 }
 
+absl::Status TrainRun::CheckAdapters(const checkpoint::Manifest& manifest) const {
+  const auto found = manifest.sections.find(kAdapterSection);
+  const Json stored = found == manifest.sections.end() ? Json() : *found;
+  const Json own = AdapterSection();
+  if (stored == own) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the checkpoint's adapters are ", stored.dump(), ", this run's ", own.dump(),
+      ": rank, alpha, targets and the frozen weights of init_from must be those it began with"));
+}
+
 absl::Status TrainRun::AgreeOnStart() {
   std::string digests = absl::StrCat(state_.step, " ", job_.loop.total_steps, " ",
-                                     builder_->fingerprint(), " ");
+                                     builder_->fingerprint(), " ", model_.base_digest, " ");
   for (const NamedTensor& tensor : parameters_->optimizer().State()) {
     const at::Tensor host = tensor.tensor.detach().to(at::kCPU).contiguous();
     absl::StrAppend(&digests, Xxh3Hex(host.const_data_ptr(), host.nbytes()));
@@ -236,8 +259,7 @@ absl::StatusOr<TrainOutcome> TrainRun::Train() {
   parts.checkpointer = checkpointer_.get();
   parts.group = context_.group;
   parts.session = context_.session;
-  parts.flops_per_token =
-      model::TrainingFlopsPerToken(model_.model.config, dataset_->spec().max_tokens);
+  parts.flops_per_token = model::FlopsPerToken(model_.model, dataset_->spec().max_tokens);
   parts.run_sections = RunSections();
   Trainer trainer(parts, job_.loop, job_.optimizer.schedule, state_);
   absl::StatusOr<TrainOutcome> outcome = trainer.Run();
@@ -248,12 +270,23 @@ absl::StatusOr<TrainOutcome> TrainRun::Train() {
 }
 
 Json TrainRun::RunSections() const {
-  return Json{{"tokenizer_sha256", tokenizer_.sha256},
-              {"bucket_layout", parameters_->reducer().Layout()},
-              {"world_size", context_.group->world_size()},
-              {"seed", job_.seed},
-              {"model_config", model::ConfigJson(model_.model.config,
-                                                 model::ComputeTypeName(job_.dtype))}};
+  Json sections = {{"tokenizer_sha256", tokenizer_.sha256},
+                   {"bucket_layout", parameters_->reducer().Layout()},
+                   {"world_size", context_.group->world_size()},
+                   {"seed", job_.seed},
+                   {"model_config", model::ConfigJson(model_.model.config,
+                                                      model::ComputeTypeName(job_.dtype))}};
+  if (job_.lora.has_value()) sections[kAdapterSection] = AdapterSection();
+  return sections;
+}
+
+// Null without adapters.
+Json TrainRun::AdapterSection() const {
+  if (!job_.lora.has_value()) return Json();
+  return {{"rank", job_.lora->rank},
+          {"alpha", job_.lora->alpha},
+          {"targets", job_.lora->targets},
+          {"base_xxh3", model_.base_digest}};
 }
 
 absl::StatusOr<model::ModelCard> TrainRun::MakeCard() {
@@ -286,14 +319,50 @@ absl::StatusOr<model::ModelCard> TrainRun::MakeCard() {
 absl::Status TrainRun::Publish() {
   TY_ASSIGN_OR_RETURN(const model::ModelCard card, MakeCard());
   if (!leads()) return absl::OkStatus();
+  TY_ASSIGN_OR_RETURN(const model::Model trained, Trained());
+  std::vector<task::Artifact> artifacts;
+  TY_ASSIGN_OR_RETURN(artifacts.emplace_back(), PublishModel(trained, card));
+  if (job_.lora.has_value()) {
+    TY_ASSIGN_OR_RETURN(artifacts.emplace_back(), PublishAdapter(trained, card));
+  }
+  return context_.session->FinishJob(artifacts, kCoordinatorTimeout);
+}
+
+absl::StatusOr<model::Model> TrainRun::Trained() {
+  TY_ASSIGN_OR_RETURN(model::Model trained,
+                      TrainedModel(model_.model, parameters_->optimizer()));
+  if (job_.lora.has_value() && job_.dtype == checkpoint::DType::kBF16) {
+    TY_RETURN_IF_ERROR(UseExactBase(job_, tokenizer_, model_.base_digest, trained));
+  }
+  return trained;
+}
+
+absl::StatusOr<task::Artifact> TrainRun::PublishModel(const model::Model& trained,
+                                                      const model::ModelCard& card) {
   const std::string type = job_.kind == TrainKind::kRewardModel ? "reward_model" : "model";
   TY_ASSIGN_OR_RETURN(const Output output, BeginOutput(*context_.place, "model", type));
-  TY_ASSIGN_OR_RETURN(const model::Model trained,
-                      TrainedModel(model_.model, parameters_->optimizer()));
   model::SaveOptions options;
   options.card = card;
-  TY_ASSIGN_OR_RETURN(std::vector<checkpoint::FileRecord> files,
-                      model::SaveModel(trained, output.directory, options));
+  std::vector<checkpoint::FileRecord> files;
+  TY_RETURN_IF_ERROR(model::CatchTorch("merge adapters", [&]() -> absl::Status {
+    TY_ASSIGN_OR_RETURN(
+        files, model::SaveModel(model::MergeAdapters(trained), output.directory, options));
+    return absl::OkStatus();
+  }));
+  return Commit(output, std::move(files));
+}
+
+absl::StatusOr<task::Artifact> TrainRun::PublishAdapter(const model::Model& trained,
+                                                        const model::ModelCard& card) {
+  TY_ASSIGN_OR_RETURN(const Output output, BeginOutput(*context_.place, "adapter", "adapter"));
+  TY_ASSIGN_OR_RETURN(
+      std::vector<checkpoint::FileRecord> files,
+      model::SaveAdapter(trained, output.directory, {.base_model = job_.init_from, .card = card}));
+  return Commit(output, std::move(files));
+}
+
+absl::StatusOr<task::Artifact> TrainRun::Commit(const Output& output,
+                                                std::vector<checkpoint::FileRecord> files) {
   TY_ASSIGN_OR_RETURN(const auto tokenizer_files, CopyTokenizer(
       tokenizer_, job_.chat_template.has_value() ? &*job_.chat_template : nullptr,
       output.directory));
@@ -307,9 +376,9 @@ absl::Status TrainRun::Publish() {
   }
   TY_ASSIGN_OR_RETURN(const task::Artifact artifact,
                       CommitOutput(*context_.place, output, files, sections));
-  Log().info("{} {}: {} bytes in {}", type, artifact.manifest_sha256.substr(0, 12),
+  Log().info("{} {}: {} bytes in {}", output.type, artifact.manifest_sha256.substr(0, 12),
              artifact.size_bytes, output.directory);
-  return context_.session->FinishJob({artifact}, kCoordinatorTimeout);
+  return artifact;
 }
 
 void TrainRun::EnterPhase(const std::string& phase) {

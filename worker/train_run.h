@@ -62,9 +62,18 @@ class TrainRun {
   absl::Status RestoreFrom(const checkpoint::Loaded& loaded);
   absl::Status AgreeOnStart();
   absl::StatusOr<TrainOutcome> Train();
+  absl::Status CheckAdapters(const checkpoint::Manifest& manifest) const;
   absl::Status Publish();
+  absl::StatusOr<model::Model> Trained();
+  absl::StatusOr<task::Artifact> PublishModel(const model::Model& trained,
+                                              const model::ModelCard& card);
+  absl::StatusOr<task::Artifact> PublishAdapter(const model::Model& trained,
+                                                const model::ModelCard& card);
+  absl::StatusOr<task::Artifact> Commit(const Output& output,
+                                        std::vector<checkpoint::FileRecord> files);
   absl::StatusOr<model::ModelCard> MakeCard();
   Json RunSections() const;
+  Json AdapterSection() const;
   void EnterPhase(const std::string& phase);
   bool leads() const { return context_.group->rank() == 0; }
 

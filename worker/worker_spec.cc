@@ -90,6 +90,9 @@ absl::StatusOr<WorkerJob> ParseSft(const v1::SftSpec& spec, const task::Assignme
   job.kind = TrainKind::kSft;
   TY_RETURN_IF_ERROR(ParseCommon(spec, assignment, &job));
   if (!spec.has_init_from()) return absl::InvalidArgumentError("sft.init_from is missing");
+  if (spec.has_lora()) {
+    TY_ASSIGN_OR_RETURN(job.lora, ParseLora(spec.lora()));
+  }
   job.z_loss = spec.z_loss();
   return job;
 }
@@ -100,6 +103,9 @@ absl::StatusOr<WorkerJob> ParseRewardModel(const v1::RewardModelSpec& spec,
   TY_RETURN_IF_ERROR(ParseCommon(spec, assignment, &job));
   if (!spec.has_init_from()) {
     return absl::InvalidArgumentError("reward_model.init_from is missing");
+  }
+  if (spec.has_lora()) {
+    TY_ASSIGN_OR_RETURN(job.lora, ParseLora(spec.lora()));
   }
   job.batch.group_size = spec.group_size();
   job.batch.min_rating_gap = spec.min_gap();

@@ -117,6 +117,43 @@ TEST_F(TrainModelTest, ARewardModelIsTheLanguageModelsTrunkWithAHeadOfItsOwn) {
   EXPECT_FALSE(Build(again).ok()) << "it has no LM head";
 }
 
+TEST_F(TrainModelTest, WithAdaptersThereIsNoExactCopyOfWhatIsFrozen) {
+  TrainJob job = world_.Job(TrainKind::kRewardModel, DType::kBF16);
+  job.lora = model::AdapterOptions{2, 4, {"o_proj"}};
+  const auto built = Build(job);
+  ASSERT_TRUE(built.ok()) << built.status();
+  const auto trained = model::TrainedParameters(built->model);
+  ASSERT_EQ(trained.size(), 2 * 2 + 1);
+  EXPECT_EQ(built->exact.size(), trained.size());
+  EXPECT_EQ(built->model.layers[0].out_weight.scalar_type(), at::kBFloat16);
+  EXPECT_FALSE(built->model.layers[0].out_weight.requires_grad());
+  EXPECT_EQ(trained[0].tensor.scalar_type(), at::kFloat);
+  const auto optimizer = *AdamW::Create(trained, {});
+  UseExactMasters(*built, *optimizer);
+  for (size_t i = 0; i < trained.size(); ++i) {
+    EXPECT_TRUE(at::equal(optimizer->masters()[i], built->exact[i].detach())) << trained[i].name;
+  }
+}
+
+TEST_F(TrainModelTest, TheExactBaseComesBackAndNoOther) {
+  TrainJob job = world_.Job(TrainKind::kSft, DType::kBF16);
+  job.lora = model::AdapterOptions{2, 4, {}};
+  const auto built = Build(job);
+  model::Model trained = model::CloneModel(built->model, at::kFloat, at::kCPU);
+  ASSERT_TRUE(UseExactBase(job, tokenizer_, built->base_digest, trained).ok());
+  job.lora.reset();
+  job.dtype = DType::kF32;
+  const auto exact = Build(job);
+  EXPECT_TRUE(Equal(trained, exact->model));
+  exact->model.layers[0].up_weight.detach()[0][0] += 1.0;
+  const std::string other = world_.path() + "/other";
+  ASSERT_TRUE(MakeDirectories(other).ok());
+  ASSERT_TRUE(model::SaveModel(exact->model, other, {}).ok());
+  job.init_from = other;
+  const absl::Status status = UseExactBase(job, tokenizer_, built->base_digest, trained);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+}
+
 TEST_F(TrainModelTest, AModelOfAnotherTokenizerIsRefused) {
   TrainJob job = world_.Job(TrainKind::kSft, DType::kF32);
   job.init_from = Save(job, std::string(64, 'f'));

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "checkpoint/safetensors.h"
 #include "checkpoint/store.h"
 #include "model/weights.h"
 #include "tests/worker/training_world.h"
@@ -91,6 +92,97 @@ TEST_P(EveryKind, TheSameRunTwiceHasTheSameBits) {
   const RunEnd two = world_.Run(job, {2, 1, -1, "b"});
   ASSERT_TRUE(one.finished() && two.finished());
   EXPECT_TRUE(one.weights == two.weights);
+}
+
+// With adapters the same promises hold, and what is frozen does not move.
+class EveryAdaptedKind : public EveryKind {
+ protected:
+  TrainJob Job(DType dtype) {
+    TrainJob job = world_.Job(GetParam(), dtype);
+    job.lora = model::AdapterOptions{4, 8, {"q_proj", "v_proj", "down_proj"}};
+    job.optimizer.schedule.peak = 1e-2;
+    return job;
+  }
+  static std::string AdapterOf(const RunEnd& end) {
+    return std::filesystem::path(end.directory).parent_path() / "adapter";
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(TrainRun, EveryAdaptedKind,
+                         ::testing::Values(TrainKind::kSft, TrainKind::kRewardModel),
+                         [](const auto& info) { return KindName(info.param); });
+
+TEST_P(EveryAdaptedKind, NRanksEqualOneRankInFloat64) {
+  const TrainJob job = Job(DType::kF64);
+  const RunEnd one = world_.Run(job, {1, 1, -1, "one"});
+  const RunEnd two = world_.Run(job, {2, 1, -1, "two"});
+  ASSERT_TRUE(one.finished() && two.finished()) << one.outcomes[0].status();
+  EXPECT_LE(Distance(one, two), 1e-9);
+  for (int step = 1; step <= 12; ++step) EXPECT_NEAR(one.loss(step), two.loss(step), 1e-9);
+}
+
+TEST_P(EveryAdaptedKind, AStoppedAndResumedRunHasTheBitsOfOneThatNeverStopped) {
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    const TrainJob job = Job(dtype);
+    const std::string suffix = dtype == DType::kF32 ? "fp32" : "bf16";
+    const RunEnd whole = world_.Run(job, {2, 1, -1, "whole" + suffix});
+    ASSERT_TRUE(whole.finished()) << whole.outcomes[0].status();
+    ASSERT_TRUE(world_.Run(job, {2, 1, 5, suffix}).outcomes[0].ok());
+    const RunEnd resumed = world_.Run(job, {2, 2, -1, suffix});
+    ASSERT_TRUE(resumed.finished()) << resumed.outcomes[0].status();
+    EXPECT_EQ(resumed.metrics.count(1), 0) << "it started anew";
+    EXPECT_TRUE(resumed.weights == whole.weights);
+  }
+}
+
+TEST_P(EveryAdaptedKind, TheMergedModelDiffersFromItsBaseInTheTargetsAlone) {
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    const TrainJob job = Job(dtype);
+    const RunEnd end = world_.Run(job, {1, 1, -1, dtype == DType::kF32 ? "fp32" : "bf16"});
+    ASSERT_TRUE(end.finished()) << end.outcomes[0].status();
+    const auto base = ReadWeights(job.init_from), merged = ReadWeights(end.directory);
+    for (const auto& [name, values] : merged) {
+      const bool adapted = name.find("q_proj") != std::string::npos ||
+                           name.find("v_proj") != std::string::npos ||
+                           name.find("down_proj") != std::string::npos;
+      if (base.count(name) == 0) continue;  // the score
+      EXPECT_EQ(values != base.at(name), adapted) << name << ": also in bf16, to the last bit";
+    }
+    EXPECT_TRUE(std::filesystem::exists(AdapterOf(end) + "/manifest.json"));
+    const auto file =
+        checkpoint::SafetensorsFile::Open(AdapterOf(end) + "/adapter_model.safetensors");
+    ASSERT_TRUE(file.ok()) << file.status();
+    const size_t scores = GetParam() == TrainKind::kRewardModel ? 1 : 0;
+    EXPECT_EQ((*file)->tensors().size(), 2 * 2 * 3 + scores);
+    EXPECT_EQ(model::ReadModelCard(AdapterOf(end))->normalisation.has_value(), scores == 1);
+  }
+}
+
+TEST_P(EveryAdaptedKind, TheyLearn) {
+  TrainJob job = Job(DType::kBF16);
+  job.loop.total_steps = 60;
+  const RunEnd end = world_.Run(job, {});
+  ASSERT_TRUE(end.finished()) << end.outcomes[0].status();
+  EXPECT_LT(end.loss(60), 0.95 * end.loss(1));
+}
+
+TEST_P(EveryAdaptedKind, AnotherBaseOrOtherAdaptersAreRefusedOnResume) {
+  const TrainJob job = Job(DType::kF32);
+  ASSERT_TRUE(world_.Run(job, {1, 1, 5, "run"}).outcomes[0].ok());
+  const auto refusal = [&](const TrainJob& other, uint64_t epoch) {
+    const absl::Status status = world_.Run(other, {1, epoch, -1, "run"}).outcomes[0].status();
+    EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+    EXPECT_NE(status.message().find("the checkpoint's adapters are"), std::string::npos) << status;
+  };
+  TrainJob rank = job, whole = job, base = job;
+  rank.lora->rank = 2;
+  refusal(rank, 2);
+  whole.lora.reset();
+  refusal(whole, 3);
+  TrainJob full = world_.Job(TrainKind::kSft, DType::kF32);
+  base.init_from = world_.Run(full, {1, 1, -1, "base"}).directory;
+  refusal(base, 4);
+  EXPECT_TRUE(world_.Run(job, {1, 5, -1, "run"}).finished()) << "the first checkpoint still stands";
 }
 
 class TrainRunTest : public ::testing::Test {

@@ -51,6 +51,23 @@ constexpr char kInit[] = R"( init_from { uri: "root://data/model" })";
 constexpr char kModel[] =
     R"( model { family: "llama" layers: 1 hidden_size: 8 heads: 2 context: 32 })";
 
+TEST_F(WorkerSpecTest, AdaptersAreReadAndTheirLimitsHeld) {
+  EXPECT_FALSE(Train("sft", kInit).lora.has_value());
+  for (const char* kind : {"sft", "reward_model"}) {
+    const TrainJob job =
+        Train(kind, absl::StrCat(kInit, R"( lora { rank: 4 alpha: 6 targets: "q_proj" })"));
+    ASSERT_TRUE(job.lora.has_value()) << kind;
+    EXPECT_EQ(job.lora->rank, 4);
+    EXPECT_EQ(job.lora->alpha, 6);
+    EXPECT_EQ(job.lora->targets, std::vector<std::string>{"q_proj"});
+  }
+  const auto refusal = [&](const char* lora) {
+    return std::string(Job("sft", absl::StrCat(kCommon, kInit, lora)).status().message());
+  };
+  EXPECT_THAT(refusal(" lora { }"), HasSubstr("lora.rank is 0"));
+  EXPECT_THAT(refusal(" lora { rank: 2 dropout: 0.1 }"), HasSubstr("there is no dropout"));
+}
+
 TEST_F(WorkerSpecTest, EachKindIsReadAsItsOwn) {
   EXPECT_EQ(Train("pretrain", kModel).kind, TrainKind::kPretrain);
   EXPECT_EQ(Train("sft", kInit).train.objective, data::Objective::kSft);
