@@ -197,6 +197,9 @@ void Sampler::KeepMostLikely(const SamplingParameters& parameters, double sum) {
     kept_ids_.assign(order_.begin(), order_.begin() + most);
     sum = 0;
     for (int32_t id : kept_ids_) sum += mass_V_[id];
+  } else {
+    kept_ids_.resize(size);
+    std::iota(kept_ids_.begin(), kept_ids_.end(), 0);
   }
   if (parameters.top_p < 1) {
     kept_ids_.resize(
@@ -228,8 +231,6 @@ void Sampler::KeepTypical(double typical_p, const Softmax& softmax, const float*
 
 double Sampler::Cut(const SamplingParameters& parameters, const Softmax& softmax,
                     const float* logits) {
-  kept_ids_.resize(mass_V_.size());
-  std::iota(kept_ids_.begin(), kept_ids_.end(), 0);
   KeepMostLikely(parameters, softmax.sum);
   if (parameters.min_p > 0) {  // the most likely token's mass is 1
     kept_ids_.erase(

@@ -58,6 +58,13 @@ GenerateRequest MixedRequest(uint64_t i) {
   request.sampling.temperature = i % 4 == 3 ? 0 : 0.7 + 0.1 * (i % 3);
   if (i % 4 == 1) request.sampling.top_k = 12;
   if (i % 4 == 2) request.sampling.top_p = 0.8;
+  if (i % 8 == 5) request.sampling.min_p = 0.05, request.sampling.typical_p = 0.9;
+  if (i % 3 == 1) {
+    request.sampling.repetition_penalty = 1.3;
+    request.sampling.presence_penalty = 0.2;
+    request.sampling.frequency_penalty = 0.1;
+    request.sampling.logit_bias = {{5, 1.5}, {6, -2}};
+  }
   request.sampling.forbidden_ids = {0, 2};
   request.sampling.end_ids = {static_cast<int32_t>(3 + i % 5)};
   request.sampling.min_new_tokens = 4;
