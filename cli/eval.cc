@@ -73,7 +73,7 @@ absl::StatusOr<v1::JobSpec> SpecOf(const EvalOptions& options, const Roots& root
   TY_RETURN_IF_ERROR(CheckBaseline(options.baseline, *eval));
   TY_ASSIGN_OR_RETURN(*eval->add_prompts()->mutable_file(), FindFile(client, options.prompts));
   eval->set_limit(options.limit);
-  *eval->mutable_sampling() = SamplingOf(options.sampling);
+  TY_ASSIGN_OR_RETURN(*eval->mutable_sampling(), SamplingOf(options.sampling));
   return spec;
 }
 

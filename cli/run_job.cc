@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/atomic_file.h"
 #include "base/ids.h"
@@ -19,6 +20,28 @@ void AddSamplingFlags(CLI::App* verb, SamplingFlags* flags) {
   verb->add_option("--temperature", flags->temperature, "0 = greedy")->capture_default_str();
   verb->add_option("--top-p", flags->top_p, "nucleus; 0 = off")->capture_default_str();
   verb->add_option("--top-k", flags->top_k, "0 = off")->capture_default_str();
+  verb->add_option("--min-p", flags->min_p,
+                   "cut tokens below this share of the likeliest one's probability; 0 = off");
+  verb->add_option("--typical-p", flags->typical_p, "locally typical sampling; 0 = off");
+  verb->add_option("--repetition-penalty", flags->repetition_penalty,
+                   "of tokens that prompt or answer hold, a factor; 0 = off");
+  verb->add_option("--presence-penalty", flags->presence_penalty,
+                   "of tokens that the answer holds, off their logits");
+  verb->add_option("--frequency-penalty", flags->frequency_penalty,
+                   "the same for each time that the answer holds them");
+  verb->add_option("--logit-bias", flags->logit_bias, "TOKEN=BIAS, added to its logit")
+      ->allow_extra_args(false);
+  verb->add_option("--allow", flags->allowed, "TOKEN: only those allowed are chosen")
+      ->allow_extra_args(false);
+  verb->add_option("--min-new-tokens", flags->min_new_tokens, "no end before so many tokens");
+  verb->add_option("--best-of", flags->best_of,
+                   "draw so many and keep the --n likeliest per token; 0 = off");
+  verb->add_option("--beams", flags->beams, "beam search of this width, draws nothing; 0 = off");
+  verb->add_option("--length-penalty", flags->length_penalty,
+                   "beams rank by log-prob / length ^ this")
+      ->capture_default_str();
+  verb->add_option("--early-stopping", flags->early_stopping,
+                   "when beams end: heuristic (default), first or never");
   verb->add_option("--n", flags->n, "answers per prompt")->capture_default_str();
   verb->add_option("--seed", flags->seed, "same seed, same answers")->capture_default_str();
   verb->add_option("--chat-template", flags->chat_template,
@@ -28,8 +51,46 @@ void AddSamplingFlags(CLI::App* verb, SamplingFlags* flags) {
                                 "tokenizer's files hold)"));
 }
 
-v1::SamplingSpec SamplingOf(const SamplingFlags& flags) {
+namespace {
+
+// A token may hold '=' itself.
+absl::StatusOr<v1::LogitBias> BiasOf(const std::string& text) {
+  v1::LogitBias token;
+  const size_t equals = text.rfind('=');
+  double bias = 0;
+  if (equals == std::string::npos || equals == 0 ||
+      !absl::SimpleAtod(text.substr(equals + 1), &bias)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--logit-bias ", text, " must be TOKEN=NUMBER, as in ' yes=2.5'"));
+  }
+  token.set_token(text.substr(0, equals));
+  token.set_bias(bias);
+  return token;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::SamplingSpec> SamplingOf(const SamplingFlags& flags) {
   v1::SamplingSpec sampling;
+  for (const std::string& text : flags.logit_bias) {
+    TY_ASSIGN_OR_RETURN(*sampling.add_logit_bias(), BiasOf(text));
+  }
+  for (const std::string& token : flags.allowed) sampling.add_allowed_tokens(token);
+  if (flags.beams > 0) {
+    sampling.mutable_beam()->set_width(flags.beams);
+    sampling.mutable_beam()->set_length_penalty(flags.length_penalty);
+    sampling.mutable_beam()->set_early_stopping(flags.early_stopping);
+  } else if (flags.length_penalty != 1 || !flags.early_stopping.empty()) {
+    return absl::InvalidArgumentError(
+        "--length-penalty and --early-stopping are of beam search: give --beams too");
+  }
+  sampling.set_min_p(flags.min_p);
+  sampling.set_typical_p(flags.typical_p);
+  sampling.set_repetition_penalty(flags.repetition_penalty);
+  sampling.set_presence_penalty(flags.presence_penalty);
+  sampling.set_frequency_penalty(flags.frequency_penalty);
+  sampling.set_min_new_tokens(flags.min_new_tokens);
+  sampling.set_best_of(flags.best_of);
   sampling.set_max_new_tokens(flags.max_new_tokens);
   sampling.set_temperature(flags.temperature);
   sampling.set_top_p(flags.top_p);

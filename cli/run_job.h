@@ -22,12 +22,25 @@ struct SamplingFlags {
   double temperature = 1;
   double top_p = 0;
   int top_k = 0;
+  double min_p = 0;
+  double typical_p = 0;
+  double repetition_penalty = 0;
+  double presence_penalty = 0;
+  double frequency_penalty = 0;
+  std::vector<std::string> logit_bias;  // TOKEN=BIAS
+  std::vector<std::string> allowed;
+  int min_new_tokens = 0;
+  int best_of = 0;
+  int beams = 0;
+  double length_penalty = 1;
+  std::string early_stopping;
   int n = 1;
   uint64_t seed = 0;
   std::string chat_template;
 };
 void AddSamplingFlags(CLI::App* verb, SamplingFlags* flags);
-v1::SamplingSpec SamplingOf(const SamplingFlags& flags);
+// InvalidArgument: a bias that is not TOKEN=NUMBER, a flag of beam search without --beams.
+absl::StatusOr<v1::SamplingSpec> SamplingOf(const SamplingFlags& flags);
 
 // Submits, waits, and gives the job when it SUCCEEDED. Aborted when it did not, which is told on
 // standard error: `exit_code` is then the outcome's.

@@ -1,6 +1,8 @@
 // Rules of the kinds that draw answers: ppo, generate, eval.
 
+#include <algorithm>
 #include <set>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/spec_validation.h"
@@ -8,10 +10,87 @@
 namespace trainyard::coordinator {
 namespace {
 
+constexpr double kMaxPenalty = 100;
+constexpr double kMaxBias = 1e6;
+constexpr int kMaxBeams = 64;
+constexpr double kMaxServeIdleSeconds = 7 * 24 * 3600;
+
+void ValidatePenalties(const v1::SamplingSpec& sampling, SpecChecks checks) {
+  checks.Within("repetition_penalty", sampling.repetition_penalty(), 0, kMaxPenalty);
+  checks.Within("presence_penalty", sampling.presence_penalty(), -kMaxPenalty, kMaxPenalty);
+  checks.Within("frequency_penalty", sampling.frequency_penalty(), -kMaxPenalty, kMaxPenalty);
+  std::set<std::string> biased;
+  for (int i = 0; i < sampling.logit_bias_size(); ++i) {
+    const v1::LogitBias& token = sampling.logit_bias(i);
+    SpecChecks here = checks.Under("logit_bias", i);
+    if (token.token().empty()) here.Violation("token", "is missing");
+    if (!biased.insert(token.token()).second) {
+      here.Violation("token", absl::StrCat("\"", token.token(), "\" is given twice"));
+    }
+    here.Within("bias", token.bias(), -kMaxBias, kMaxBias);
+  }
+  for (int i = 0; i < sampling.allowed_tokens_size(); ++i) {
+    if (sampling.allowed_tokens(i).empty()) {
+      checks.Under("allowed_tokens", i).Violation("", "is empty; name a token by its text");
+    }
+  }
+}
+
+// Fields that shape what is drawn and were given: they have no effect where nothing is drawn.
+void RefuseCuts(const v1::SamplingSpec& sampling, const std::string& why, SpecChecks checks) {
+  if (sampling.top_k() > 1) checks.Violation("top_k", why);
+  if (sampling.top_p() > 0 && sampling.top_p() < 1) checks.Violation("top_p", why);
+  if (sampling.min_p() > 0) checks.Violation("min_p", why);
+  if (sampling.typical_p() > 0 && sampling.typical_p() < 1) checks.Violation("typical_p", why);
+  if (sampling.best_of() > 1) checks.Violation("best_of", why);
+}
+
+void ValidateBeam(const v1::SamplingSpec& sampling, SpecChecks checks) {
+  const v1::BeamSearchSpec& beam = sampling.beam();
+  SpecChecks here = checks.Under("beam");
+  here.Within("width", beam.width(), 2, kMaxBeams);
+  here.Within("length_penalty", beam.length_penalty(), -kMaxPenalty, kMaxPenalty);
+  if (!beam.early_stopping().empty()) {
+    here.OneOf("early_stopping", beam.early_stopping(), {"heuristic", "first", "never"});
+  }
+  if (sampling.n() > beam.width()) {
+    checks.Violation("n", absl::StrCat("is ", sampling.n(), ", more than the beam.width of ",
+                                       beam.width(), " hypotheses"));
+  }
+  const std::string why = "is set beside beam, which draws nothing; leave it out";
+  if (sampling.temperature() != 0 && sampling.temperature() != 1) {
+    checks.Violation("temperature", why);
+  }
+  RefuseCuts(sampling, why, checks);
+}
+
+// What makes the answers no samples of a distribution known by temperature, forbidden tokens
+// and min_new_tokens alone.
+void RefusePolicyChanges(const v1::SamplingSpec& sampling, const std::string& why,
+                         SpecChecks checks) {
+  if (sampling.repetition_penalty() != 0 && sampling.repetition_penalty() != 1) {
+    checks.Violation("repetition_penalty", why);
+  }
+  if (sampling.presence_penalty() != 0) checks.Violation("presence_penalty", why);
+  if (sampling.frequency_penalty() != 0) checks.Violation("frequency_penalty", why);
+  if (sampling.logit_bias_size() > 0) checks.Violation("logit_bias", why);
+  if (sampling.allowed_tokens_size() > 0) checks.Violation("allowed_tokens", why);
+  if (sampling.best_of() > 0) checks.Violation("best_of", why);
+  if (sampling.has_beam()) checks.Violation("beam", why);
+}
+
 void ValidateSampling(const v1::SamplingSpec& sampling, SpecChecks checks) {
   if (sampling.has_temperature()) checks.Within("temperature", sampling.temperature(), 0, 100);
   checks.AtLeast("top_k", sampling.top_k(), 0);
   checks.Within("top_p", sampling.top_p(), 0, 1);
+  checks.Within("min_p", sampling.min_p(), 0, 1);
+  checks.Within("typical_p", sampling.typical_p(), 0, 1);
+  ValidatePenalties(sampling, checks);
+  if (sampling.has_beam()) {
+    ValidateBeam(sampling, checks);
+  } else if (sampling.has_temperature() && sampling.temperature() == 0) {
+    RefuseCuts(sampling, "has no meaning at temperature 0; leave it out", checks);
+  }
   checks.AtLeast("max_new_tokens", sampling.max_new_tokens(), 1);
   checks.AtLeast("min_new_tokens", sampling.min_new_tokens(), 0);
   if (sampling.max_new_tokens() > 0 && sampling.min_new_tokens() > sampling.max_new_tokens()) {
@@ -20,6 +99,8 @@ void ValidateSampling(const v1::SamplingSpec& sampling, SpecChecks checks) {
                                   sampling.max_new_tokens()));
   }
   checks.Within("n", sampling.n(), 0, 1024);
+  if (sampling.best_of() == 0) return;
+  checks.Within("best_of", sampling.best_of(), std::max(1, sampling.n()), 1024);
 }
 
 void ValidateComponent(const v1::RewardComponent& component, SpecChecks checks) {
@@ -182,6 +263,10 @@ void ValidateGenerate(const v1::GenerateSpec& spec, SpecChecks checks) {
   checks.AtLeast("limit", static_cast<double>(spec.limit()), 0);
   if (spec.has_chat_template()) {
     ValidateChatTemplate(spec.chat_template(), checks.Under("chat_template"));
+  RefusePolicyChanges(
+      spec.sampling(),
+      "is set: PPO's learners do not recompute what it does to the policy; leave it out",
+      checks.Under("sampling"));
   }
   ValidateSampling(spec.sampling(), checks.Under("sampling"));
   if (spec.has_reward()) ValidateReward(spec.reward(), checks.Under("reward"));
@@ -220,3 +305,12 @@ void ValidateEval(const v1::EvalSpec& spec, SpecChecks checks) {
 }
 
 }  // namespace trainyard::coordinator
+  for (const v1::EvalMetric& metric : spec.metrics()) {
+    if (metric.kind() != "kl_to_baseline") continue;
+    RefusePolicyChanges(
+        spec.sampling(),
+        absl::StrCat("is set: the metric ", metric.name(),
+                     " (kl_to_baseline) needs samples of the models' own distributions; leave one "
+                     "of both out"),
+        checks.Under("sampling"));
+  }

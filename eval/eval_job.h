@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/source.h"
@@ -15,7 +16,14 @@
 
 namespace trainyard::eval {
 
-// How answers are drawn; tokens by their text.
+// Deterministic search instead of sampling (config.proto's BeamSearchSpec).
+struct BeamSearch {
+  int32_t width = 0;  // 0: none
+  double length_penalty = 1;
+  std::string early_stopping;  // "" or "heuristic", "first", "never"
+};
+
+// How answers are drawn; tokens by their text. config.proto's SamplingSpec says what fields mean.
 struct SamplingText {
   double temperature = 1;  // 0: greedy
   int32_t top_k = 0;
@@ -23,6 +31,15 @@ struct SamplingText {
   int32_t max_new_tokens = 0;
   int32_t min_new_tokens = 0;
   std::vector<std::string> forbidden_tokens;
+  double min_p = 0;
+  double typical_p = 0;
+  double repetition_penalty = 0;
+  double presence_penalty = 0;
+  double frequency_penalty = 0;
+  std::vector<std::pair<std::string, double>> logit_bias;
+  std::vector<std::string> allowed_tokens;
+  int32_t best_of = 0;
+  BeamSearch beam;
   std::vector<std::string> stop_strings;
   std::vector<std::string> stop_tokens;
   bool ignore_eos = false;

@@ -45,6 +45,21 @@ class SpecReader {
     sampling.top_p = spec.top_p();
     sampling.max_new_tokens = spec.max_new_tokens();
     sampling.min_new_tokens = spec.min_new_tokens();
+    sampling.min_p = spec.min_p();
+    sampling.typical_p = spec.typical_p();
+    sampling.repetition_penalty = spec.repetition_penalty();
+    sampling.presence_penalty = spec.presence_penalty();
+    sampling.frequency_penalty = spec.frequency_penalty();
+    for (const v1::LogitBias& token : spec.logit_bias()) {
+      sampling.logit_bias.emplace_back(token.token(), token.bias());
+    }
+    sampling.allowed_tokens.assign(spec.allowed_tokens().begin(), spec.allowed_tokens().end());
+    sampling.best_of = spec.best_of();
+    if (spec.has_beam()) {
+      sampling.beam = {spec.beam().width(),
+                       spec.beam().has_length_penalty() ? spec.beam().length_penalty() : 1.0,
+                       spec.beam().early_stopping()};
+    }
     sampling.forbidden_tokens.assign(spec.forbidden_tokens().begin(),
                                      spec.forbidden_tokens().end());
     sampling.stop_strings.assign(spec.stop().begin(), spec.stop().end());

@@ -17,6 +17,30 @@ namespace {
 
 constexpr int kScoreRetries = 5;
 
+v1::BeamSearch::EarlyStopping EarlyStoppingOf(const std::string& name) {
+  if (name == "first") return v1::BeamSearch::FIRST;
+  return name == "never" ? v1::BeamSearch::NEVER : v1::BeamSearch::HEURISTIC;
+}
+
+void WriteDecoding(const Sampling& sampling, v1::SamplingParameters* wire) {
+  wire->set_min_p(sampling.min_p);
+  wire->set_typical_p(sampling.typical_p);
+  wire->set_repetition_penalty(sampling.repetition_penalty);
+  wire->set_presence_penalty(sampling.presence_penalty);
+  wire->set_frequency_penalty(sampling.frequency_penalty);
+  for (const auto& [id, bias] : sampling.logit_bias) {
+    v1::TokenBias* const added = wire->add_logit_bias();
+    added->set_token_id(id);
+    added->set_bias(bias);
+  }
+  wire->mutable_allowed_ids()->Add(sampling.allowed_ids.begin(), sampling.allowed_ids.end());
+  wire->set_best_of(sampling.best_of);
+  if (sampling.beam.width == 0) return;
+  wire->mutable_beam()->set_width(sampling.beam.width);
+  wire->mutable_beam()->set_length_penalty(sampling.beam.length_penalty);
+  wire->mutable_beam()->set_early_stopping(EarlyStoppingOf(sampling.beam.early_stopping));
+}
+
 v1::GenerateRequest MakeRequest(const std::vector<PromptTokens>& prompts,
                                 const Sampling& sampling) {
   v1::GenerateRequest request;
@@ -36,6 +60,7 @@ v1::GenerateRequest MakeRequest(const std::vector<PromptTokens>& prompts,
   wire->mutable_end_ids()->Add(sampling.end_ids.begin(), sampling.end_ids.end());
   for (const std::string& stop : sampling.stop_strings) wire->add_stop_strings(stop);
   wire->set_ignore_eos(sampling.ignore_eos);
+  WriteDecoding(sampling, wire);
   request.set_seed(sampling.seed);
   request.set_policy_version(-1);
   return request;
@@ -115,6 +140,13 @@ absl::StatusOr<std::vector<double>> RolloutClient::Score(
   request.set_policy_version(-1);
   request.set_temperature(1);
   if (sampling != nullptr) {
+    const std::string unscored = UnscoredField(*sampling);
+    if (!unscored.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("sampling.", unscored, " is set: the answers are no samples of a "
+                       "distribution whose log-probs a server gives; leave it out, or the measure "
+                       "that needs them (kl_to_baseline)"));
+    }
     request.set_temperature(sampling->temperature);
     request.set_min_new_tokens(sampling->min_new_tokens);
     request.mutable_forbidden_ids()->Add(sampling->forbidden_ids.begin(),

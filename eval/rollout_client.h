@@ -59,7 +59,8 @@ class RolloutClient {
   absl::StatusOr<double> TokensPerSecond(absl::Duration timeout);
 
   // The sum of each sequence's log-probs from its `begin` on: by the sampling's temperature and
-  // masks, or (null) at temperature 1 without masks.
+  // masks (InvalidArgument when it has more: UnscoredField), or (null) at temperature 1 without
+  // masks.
   absl::StatusOr<std::vector<double>> Score(const std::vector<ScoredSequence>& sequences,
                                             const Sampling* sampling, absl::Duration timeout);
 

@@ -21,8 +21,10 @@ namespace trainyard::ppo {
 // learners apply the same.
 struct Sampling {
   double temperature = 1.0;
-  int top_k = 0;     // 0: off
-  double top_p = 1;  // 1: off
+  int top_k = 0;         // 0: off
+  double top_p = 1;      // 1: off
+  double min_p = 0;      // 0: off
+  double typical_p = 1;  // 1: off
   int max_new_tokens = 0;
   int min_new_tokens = 0;
   std::vector<int32_t> forbidden_ids;

@@ -46,11 +46,14 @@ absl::StatusOr<std::unique_ptr<data::PromptSource>> LoadPrompts(
 }
 
 absl::StatusOr<Sampling> ParseSampling(const v1::SamplingSpec& wire, const PpoJob& job) {
+  TY_RETURN_IF_ERROR(spec::CheckRecomputable(wire, kSampling));
   Sampling sampling;
   if (wire.has_temperature()) sampling.temperature = wire.temperature();
   if (!(sampling.temperature > 0)) return Refuse("sampling.temperature", "must be > 0 in PPO");
   sampling.top_k = wire.top_k();
   sampling.top_p = Or(wire.top_p(), 1.0);
+  sampling.min_p = wire.min_p();
+  sampling.typical_p = Or(wire.typical_p(), 1.0);
   sampling.max_new_tokens = wire.max_new_tokens();
   if (sampling.max_new_tokens < 1) return Refuse("sampling.max_new_tokens", "must be >= 1");
   sampling.min_new_tokens = wire.min_new_tokens();

@@ -20,6 +20,8 @@ v1::SamplingParameters SamplingToWire(const Sampling& sampling) {
   wire.set_temperature(sampling.temperature);
   wire.set_top_k(sampling.top_k);
   wire.set_top_p(sampling.top_p);
+  wire.set_min_p(sampling.min_p);
+  wire.set_typical_p(sampling.typical_p);
   wire.set_max_new_tokens(sampling.max_new_tokens);
   wire.set_min_new_tokens(sampling.min_new_tokens);
   wire.mutable_forbidden_ids()->Add(sampling.forbidden_ids.begin(), sampling.forbidden_ids.end());

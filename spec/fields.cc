@@ -103,4 +103,20 @@ absl::StatusOr<int32_t> TokenOf(const tokenizer::Tokenizer& tokenizer, const std
                                                  " tokens of this tokenizer"));
 }
 
+absl::Status CheckRecomputable(const v1::SamplingSpec& sampling, absl::string_view field) {
+  absl::string_view changed;
+  if (Or(sampling.repetition_penalty(), 1.0) != 1) changed = "repetition_penalty";
+  if (sampling.presence_penalty() != 0) changed = "presence_penalty";
+  if (sampling.frequency_penalty() != 0) changed = "frequency_penalty";
+  if (sampling.logit_bias_size() > 0) changed = "logit_bias";
+  if (sampling.allowed_tokens_size() > 0) changed = "allowed_tokens";
+  if (sampling.best_of() > 0) changed = "best_of";
+  if (sampling.has_beam()) changed = "beam";
+  if (changed.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, ".", changed,
+                   " is set: PPO's learners do not recompute what it does to the policy; leave "
+                   "it out"));
+}
+
 }  // namespace trainyard::spec

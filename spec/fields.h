@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "data/source.h"
@@ -46,6 +47,10 @@ absl::StatusOr<tokenizer::ChatTemplateSpec> ParseChatTemplate(
 // The id of a token given by its text. InvalidArgument: to this tokenizer it is not one token.
 absl::StatusOr<int32_t> TokenOf(const tokenizer::Tokenizer& tokenizer, const std::string& text,
                                 absl::string_view field);
+
+// InvalidArgument names the field of `sampling` by which answers are drawn from another policy than
+// a learner recomputes: it knows temperature, forbidden tokens and min_new_tokens.
+absl::Status CheckRecomputable(const v1::SamplingSpec& sampling, absl::string_view field);
 
 }  // namespace trainyard::spec
 

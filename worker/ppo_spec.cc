@@ -78,6 +78,7 @@ absl::StatusOr<PolicyDefinition> ParsePolicy(const v1::PpoSpec& ppo,
   TY_ASSIGN_OR_RETURN(const tokenizer::ChatTemplateSpec chat,
                       spec::ParseChatTemplate(ppo.data().chat_template(), directory));
   const v1::SamplingSpec& sampling = ppo.sampling();
+  TY_RETURN_IF_ERROR(spec::CheckRecomputable(sampling, kSampling));
   PolicyDefinition policy;
   policy.temperature = sampling.has_temperature() ? sampling.temperature() : 1.0;
   policy.min_new_tokens = sampling.min_new_tokens();

@@ -31,13 +31,55 @@ TEST(SamplingFlagsTest, EveryFlagIsAFieldOfTheSpec) {
   SamplingFlags flags;
   AddSamplingFlags(&app, &flags);
   app.parse("--max-new-tokens 8 --temperature 0.5 --top-p 0.9 --top-k 40 --n 2 --seed 7");
-  const v1::SamplingSpec sampling = SamplingOf(flags);
+  const v1::SamplingSpec sampling = *SamplingOf(flags);
   EXPECT_EQ(sampling.max_new_tokens(), 8);
   EXPECT_EQ(sampling.temperature(), 0.5);
   EXPECT_EQ(sampling.top_p(), 0.9);
   EXPECT_EQ(sampling.top_k(), 40);
   EXPECT_EQ(sampling.n(), 2);
   EXPECT_EQ(sampling.seed(), 7u);
+}
+
+absl::StatusOr<v1::SamplingSpec> Parsed(std::vector<std::string> reversed_arguments) {
+  CLI::App app;
+  SamplingFlags flags;
+  AddSamplingFlags(&app, &flags);
+  app.parse(reversed_arguments);
+  return SamplingOf(flags);
+}
+
+TEST(SamplingFlagsTest, PenaltiesBiasAndMasksAreFieldsOfTheSpec) {
+  const auto sampling =
+      Parsed({"--min-new-tokens=2", "--best-of=4", "--allow=b", "--allow=a=b", "--logit-bias=a==-2",
+              "--logit-bias= yes=0.5", "--frequency-penalty=0.4", "--presence-penalty=0.3",
+              "--repetition-penalty=1.2", "--typical-p=0.9", "--min-p=0.1"});
+  ASSERT_TRUE(sampling.ok()) << sampling.status();
+  EXPECT_EQ(sampling->min_p(), 0.1);
+  EXPECT_EQ(sampling->typical_p(), 0.9);
+  EXPECT_EQ(sampling->repetition_penalty(), 1.2);
+  EXPECT_EQ(sampling->presence_penalty(), 0.3);
+  EXPECT_EQ(sampling->frequency_penalty(), 0.4);
+  EXPECT_EQ(sampling->logit_bias(0).token(), " yes");
+  EXPECT_EQ(sampling->logit_bias(0).bias(), 0.5);
+  EXPECT_EQ(sampling->logit_bias(1).token(), "a=");
+  EXPECT_EQ(sampling->logit_bias(1).bias(), -2);
+  EXPECT_EQ(sampling->allowed_tokens(0), "a=b");
+  EXPECT_EQ(sampling->allowed_tokens(1), "b");
+  EXPECT_EQ(sampling->best_of(), 4);
+  EXPECT_EQ(sampling->min_new_tokens(), 2);
+  EXPECT_FALSE(sampling->has_beam());
+}
+
+TEST(SamplingFlagsTest, BeamFlagsNeedABeam) {
+  const auto sampling = Parsed({"--early-stopping=never", "--length-penalty=0.5", "--beams=3"});
+  ASSERT_TRUE(sampling.ok()) << sampling.status();
+  EXPECT_EQ(sampling->beam().width(), 3);
+  EXPECT_EQ(sampling->beam().length_penalty(), 0.5);
+  EXPECT_EQ(sampling->beam().early_stopping(), "never");
+  EXPECT_THAT(std::string(Parsed({"--length-penalty=0.5"}).status().message()),
+              HasSubstr("give --beams too"));
+  EXPECT_THAT(std::string(Parsed({"--logit-bias=yes"}).status().message()),
+              HasSubstr("--logit-bias yes must be TOKEN=NUMBER"));
 }
 
 TEST_F(RunJobTest, AJobThatSucceededIsGivenWithItsOutputs) {

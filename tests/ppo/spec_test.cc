@@ -115,6 +115,8 @@ TEST_F(SpecTest, WhatAPolicyCanNotBeIsRefused) {
   EXPECT_THAT(Refusal("", "max_new_tokens: 8 temperature: nan"), HasSubstr("must be > 0 in PPO"));
   EXPECT_THAT(Refusal("", R"(max_new_tokens: 8 forbidden_tokens: "ab")"),
               HasSubstr("which is 2 tokens"));
+  EXPECT_THAT(Refusal("", "max_new_tokens: 8 presence_penalty: 0.5"),
+              HasSubstr("ppo.sampling.presence_penalty is set"));
   EXPECT_THAT(Refusal("kl_target: -1"), HasSubstr("ppo.kl_target must be >= 0"));
 }
 

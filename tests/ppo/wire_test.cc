@@ -68,6 +68,8 @@ TEST(PpoWireTest, EveryFieldOfSamplingIsTold) {
   sampling.temperature = 0.7;
   sampling.top_k = 5;
   sampling.top_p = 0.9;
+  sampling.min_p = 0.05;
+  sampling.typical_p = 0.8;
   sampling.max_new_tokens = 12;
   sampling.min_new_tokens = 3;
   sampling.forbidden_ids = {1, 2};
@@ -78,6 +80,8 @@ TEST(PpoWireTest, EveryFieldOfSamplingIsTold) {
   EXPECT_EQ(wire.temperature(), 0.7);
   EXPECT_EQ(wire.top_k(), 5);
   EXPECT_EQ(wire.top_p(), 0.9);
+  EXPECT_EQ(wire.min_p(), 0.05);
+  EXPECT_EQ(wire.typical_p(), 0.8);
   EXPECT_EQ(wire.max_new_tokens(), 12);
   EXPECT_EQ(wire.min_new_tokens(), 3);
   EXPECT_EQ(wire.forbidden_ids_size(), 2);

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "base/atomic_file.h"
 #include "tests/support/byte_tokenizer.h"
 #include "tests/support/process.h"
@@ -129,6 +131,31 @@ TEST_F(FieldsTest, ATokenIsAnAddedOneOrATextOfOneToken) {
   EXPECT_TRUE(absl::IsInvalidArgument(two));
   EXPECT_EQ(two.message(),
             "ppo.sampling names the token \"ab\", which is 2 tokens of this tokenizer");
+}
+
+TEST(CheckRecomputableTest, WhatLearnersDoNotKnowIsNamed) {
+  v1::SamplingSpec sampling;
+  sampling.set_temperature(0.7);
+  sampling.set_top_k(4);
+  sampling.set_min_p(0.1);
+  sampling.set_typical_p(0.9);
+  sampling.set_repetition_penalty(1);
+  EXPECT_TRUE(CheckRecomputable(sampling, "s").ok());
+  const std::vector<std::pair<std::string, std::function<void(v1::SamplingSpec&)>>> changes = {
+      {"repetition_penalty", [](auto& s) { s.set_repetition_penalty(1.1); }},
+      {"presence_penalty", [](auto& s) { s.set_presence_penalty(-1); }},
+      {"frequency_penalty", [](auto& s) { s.set_frequency_penalty(1); }},
+      {"logit_bias", [](auto& s) { s.add_logit_bias(); }},
+      {"allowed_tokens", [](auto& s) { s.add_allowed_tokens("a"); }},
+      {"best_of", [](auto& s) { s.set_best_of(2); }},
+      {"beam", [](auto& s) { s.mutable_beam(); }}};
+  for (const auto& [field, change] : changes) {
+    v1::SamplingSpec changed = sampling;
+    change(changed);
+    const absl::Status status = CheckRecomputable(changed, "s");
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << field;
+    EXPECT_THAT(std::string(status.message()), ::testing::StartsWith("s." + field + " is set"));
+  }
 }
 
 }  // namespace
