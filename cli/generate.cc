@@ -61,21 +61,6 @@ absl::StatusOr<int> Generate(const Globals& globals, const GenerateOptions& opti
   TY_ASSIGN_OR_RETURN(Client client, Connect(globals));
   TY_ASSIGN_OR_RETURN(const Roots roots, RootsOf(client.address(), options.roots));
   TY_ASSIGN_OR_RETURN(const v1::JobSpec spec, SpecOf(options, roots, client));
-absl::StatusOr<ChatOptions> ChatOf(const GenerateOptions& options) {
-  if (!options.file.empty() || options.limit != 0) {
-    return absl::InvalidArgumentError(
-        "--file and --limit are not for --chat: messages are texts or lines of standard input");
-  }
-  ChatOptions chat;
-  chat.model = options.model;
-  chat.chat_template = options.sampling.chat_template;
-  chat.system = options.system;
-  chat.messages = options.prompts;
-  TY_ASSIGN_OR_RETURN(chat.sampling, SamplingOf(options.sampling));
-  if (!options.answer_limited) chat.sampling.set_max_new_tokens(0);
-  return chat;
-}
-
   int exit_code = kExitOk;
   const auto job = RunJob(client, spec, &exit_code);
   if (absl::IsAborted(job.status()) && exit_code != kExitOk) return exit_code;
