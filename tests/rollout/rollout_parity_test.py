@@ -33,7 +33,8 @@ def llama(**changes):
 
 
 class RolloutParity(unittest.TestCase):
-    def check(self, model):
+    def check(self, model, saved=None):
+        """`saved`: what is written to disk; the model itself unless given."""
         generator = torch.Generator().manual_seed(1)
         vocabulary = model.config.vocab_size
         prompts = [torch.randint(0, vocabulary, (n,), generator=generator).tolist()
@@ -44,7 +45,7 @@ class RolloutParity(unittest.TestCase):
                        score=dict(sequences=sequences, temperature=TEMPERATURE,
                                   forbidden=FORBIDDEN))
         with tempfile.TemporaryDirectory() as directory:
-            model.save_pretrained(directory)
+            (saved or model).save_pretrained(directory)
             done = subprocess.run([DRIVER, directory], input=json.dumps(request),
                                   capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -78,6 +79,14 @@ class RolloutParity(unittest.TestCase):
     def test_llama(self):
         torch.manual_seed(3)
         self.check(scaled(LlamaForCausalLM(llama())))
+
+    def test_base_models_that_were_saved_alone(self):
+        torch.manual_seed(6)
+        model = scaled(LlamaForCausalLM(llama()))
+        self.check(model, saved=model.model)
+        model = scaled(GPT2LMHeadModel(GPT2Config(
+            vocab_size=503, n_positions=160, n_embd=64, n_layer=2, n_head=4)))
+        self.check(model, saved=model.transformer)
 
     def test_llama_with_grouped_queries_and_its_own_head(self):
         torch.manual_seed(4)
