@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/rollout/server_fixture.h"
+#include "tests/support/byte_tokenizer.h"
+#include "tokenizer/tokenizer_file.h"
 
 namespace trainyard::rollout {
 namespace {
@@ -28,6 +30,36 @@ TEST_F(RolloutServerTest, TheNumericsIdSaysTheComputeType) {
   EXPECT_THAT(server_->numerics_id(), ::testing::EndsWith("/bf16"));
   EXPECT_THAT(server_->numerics_id(), HasSubstr("-bf16/"));
   EXPECT_TRUE(Generate(Request(1, 1, 3)).ok());
+}
+
+TEST_F(RolloutServerTest, AStreamHasTheTextOfItsAnswer) {
+  const auto tokenizer = trainyard::testing::ByteTokenizer();
+  ASSERT_TRUE(tokenizer::SaveTokenizer(*tokenizer, {}, directory_.path()).ok());
+  options_.tokenizer_directory = directory_.path();
+  Start();
+  v1::GenerateRequest request = Request(2, 2, 40);
+  request.set_stream(true);
+  grpc::ClientContext context;
+  rpc::PrepareContext({.timeout = absl::Seconds(30)}, &context);
+  const auto reader = stub_->Generate(&context, request);
+  std::map<Sample, std::string> texts;
+  int ended = 0;
+  v1::GenerateResponse response;
+  while (reader->Read(&response)) {
+    if (response.has_delta()) {
+      texts[{response.delta().row(), response.delta().sample()}] += response.delta().text();
+      continue;
+    }
+    const v1::Trajectory& trajectory = response.trajectory();
+    const std::vector<int32_t> answer(trajectory.token_ids().end() - 40,
+                                      trajectory.token_ids().end());
+    const std::string& text = texts[Sample(trajectory.row(), trajectory.sample())];
+    EXPECT_EQ(text, tokenizer->Decode(answer, tokenizer::SpecialTokens::kSkip));
+    EXPECT_EQ(text.size(), 40u);
+    ++ended;
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_EQ(ended, 4);
 }
 
 TEST(RolloutServer, ADirectoryWithoutAModelIsNamed) {
