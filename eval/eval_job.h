@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "data/source.h"
 #include "eval/measure.h"
 #include "eval/verdict.h"
@@ -30,7 +31,6 @@ struct SamplingText {
   double top_p = 0;
   int32_t max_new_tokens = 0;
   int32_t min_new_tokens = 0;
-  std::vector<std::string> forbidden_tokens;
   double min_p = 0;
   double typical_p = 0;
   double repetition_penalty = 0;
@@ -40,6 +40,7 @@ struct SamplingText {
   std::vector<std::string> allowed_tokens;
   int32_t best_of = 0;
   BeamSearch beam;
+  std::vector<std::string> forbidden_tokens;
   std::vector<std::string> stop_strings;
   std::vector<std::string> stop_tokens;
   bool ignore_eos = false;
@@ -67,6 +68,8 @@ struct GenerateJob {
   std::string tokenizer_directory;
   PromptJob prompts;
   bool scored = false;  // by reward tasks
+  // No prompts: whoever has the right calls the rollout tasks, until nobody did for so long.
+  std::optional<absl::Duration> serve_idle;
 };
 
 // A metric and where its file is.
@@ -74,6 +77,32 @@ struct MetricJob {
   std::string name;
   MetricKind kind = MetricKind::kPolarity;
   std::string path;  // empty: none
+};
+
+enum class TaskKind { kExactMatch, kMultipleChoice };
+
+// A benchmark with right answers: config.proto's EvalTask, which says what the fields mean.
+struct TaskJob {
+  std::string name;
+  TaskKind kind = TaskKind::kExactMatch;
+  std::vector<data::SourceSpec> items;
+  int64_t limit = 0;  // 0: all
+  std::string prompt;
+  std::string target;
+  std::string choices = "choices";
+  std::string target_delimiter = " ";
+  std::string example_delimiter = "\n\n";
+  std::string description;
+  int32_t shots = 0;
+  std::vector<data::SourceSpec> examples;  // empty: the other items
+  std::optional<uint64_t> shots_seed;
+  std::string reasoning;
+  std::string answer_pattern;
+  bool ignore_case = false;
+  bool ignore_punctuation = false;
+  int32_t max_new_tokens = 256;
+  std::vector<std::string> stop;
+  bool chat = false;  // under PromptJob::chat_template
 };
 
 struct EvalJob {
@@ -84,6 +113,7 @@ struct EvalJob {
   std::vector<Gate> gates;
   BootstrapOptions bootstrap;
   std::vector<data::SourceSpec> text;  // for perplexity and bits per byte
+  std::vector<TaskJob> tasks;
 };
 
 }  // namespace trainyard::eval

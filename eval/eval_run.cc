@@ -17,6 +17,7 @@
 #include "eval/collector.h"
 #include "eval/output.h"
 #include "eval/prompts.h"
+#include "eval/task_run.h"
 #include "eval/token_scores.h"
 
 namespace trainyard::eval {
@@ -37,6 +38,7 @@ class EvalRun {
     TY_RETURN_IF_ERROR(Load());
     TY_RETURN_IF_ERROR(CollectAll());
     TY_RETURN_IF_ERROR(ScoreTokens());
+    TY_RETURN_IF_ERROR(tasks_->Run());
     VerdictInput input;
     input.gates = job_.gates;
     input.bootstrap = job_.bootstrap;
@@ -46,15 +48,21 @@ class EvalRun {
     }
     TY_RETURN_IF_ERROR(MeasureAnswers(&input));
     TY_RETURN_IF_ERROR(MeasureTexts(&input));
+    tasks_->AddMetrics(&input.metrics);
     Report("finish", static_cast<int64_t>(prepared_.prompts.size() * job_.models.size()));
     TY_ASSIGN_OR_RETURN(Json report, Verdict(input));
     report["models"] = input.models;
     report["baseline"] = input.baseline.has_value() ? Json(*input.baseline) : Json(nullptr);
     report["prompts"] = prepared_.prompts.size();
     report["samples"] = Samples();
+    std::vector<FileBeside> beside;
+    if (!job_.tasks.empty()) {
+      report["tasks"] = tasks_->Summary();
+      beside.push_back({"tasks.jsonl", tasks_->Picks()});
+    }
     const OutputFile output{"report", "report", "report.json", report.dump(2) + "\n"};
     TY_ASSIGN_OR_RETURN(const task::Artifact artifact,
-                        WriteOutput(place_, output, {{"passed", report["passed"]}}));
+                        WriteOutput(place_, output, {{"passed", report["passed"]}}, beside));
     return session_->FinishJob({artifact}, kFinishTimeout);
   }
 
@@ -85,6 +93,8 @@ class EvalRun {
       if (job_.models[i].baseline) baseline_ = static_cast<int>(i);
     }
     for (const MetricJob& metric : job_.metrics) TY_RETURN_IF_ERROR(LoadMetric(metric));
+    TY_ASSIGN_OR_RETURN(tasks_, TaskRun::Load({job_, texts_, assignment_, place_, session_,
+                                               [this](int model) { return ClientOf(model); }}));
     if (!HasPrompts()) return absl::OkStatus();
     ModelText shortest = texts_[0];
     for (const ModelText& text : texts_) {
@@ -261,6 +271,7 @@ class EvalRun {
   std::vector<std::unique_ptr<NaiveBayes>> judges_;
   std::vector<Metric> metrics_;
   PreparedPrompts prepared_;
+  std::unique_ptr<TaskRun> tasks_;
   std::vector<ModelAnswers> answers_;  // by model; each written by its own collecting thread
   std::atomic<int64_t> rows_done_ = 0;
   std::atomic<double> tokens_per_second_ = 0;

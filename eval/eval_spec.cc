@@ -12,6 +12,8 @@ namespace {
 
 using Sources = google::protobuf::RepeatedPtrField<v1::DataSource>;
 
+constexpr double kServeIdleSeconds = 600;
+
 // Reads the parts of one job's spec.
 class SpecReader {
  public:
@@ -43,8 +45,6 @@ class SpecReader {
     if (spec.has_temperature()) sampling.temperature = spec.temperature();
     sampling.top_k = spec.top_k();
     sampling.top_p = spec.top_p();
-    sampling.max_new_tokens = spec.max_new_tokens();
-    sampling.min_new_tokens = spec.min_new_tokens();
     sampling.min_p = spec.min_p();
     sampling.typical_p = spec.typical_p();
     sampling.repetition_penalty = spec.repetition_penalty();
@@ -60,6 +60,8 @@ class SpecReader {
                        spec.beam().has_length_penalty() ? spec.beam().length_penalty() : 1.0,
                        spec.beam().early_stopping()};
     }
+    sampling.max_new_tokens = spec.max_new_tokens();
+    sampling.min_new_tokens = spec.min_new_tokens();
     sampling.forbidden_tokens.assign(spec.forbidden_tokens().begin(),
                                      spec.forbidden_tokens().end());
     sampling.stop_strings.assign(spec.stop().begin(), spec.stop().end());
@@ -96,9 +98,42 @@ class SpecReader {
     return job;
   }
 
+  absl::StatusOr<TaskJob> Task(const v1::EvalTask& spec) const {
+    TaskJob task;
+    task.name = spec.name();
+    TY_ASSIGN_OR_RETURN(task.kind, KindOfTask(spec.kind()));
+    const std::string what = absl::StrCat("task ", task.name);
+    TY_ASSIGN_OR_RETURN(task.items, Rows(spec.items(), what + ": items"));
+    TY_ASSIGN_OR_RETURN(task.examples, Rows(spec.examples(), what + ": examples"));
+    task.limit = spec.limit();
+    task.prompt = spec.prompt();
+    task.target = spec.target();
+    if (!spec.choices().empty()) task.choices = spec.choices();
+    if (spec.has_target_delimiter()) task.target_delimiter = spec.target_delimiter();
+    if (spec.has_example_delimiter()) task.example_delimiter = spec.example_delimiter();
+    task.description = spec.description();
+    task.shots = spec.shots();
+    if (spec.has_shots_seed()) task.shots_seed = spec.shots_seed();
+    task.reasoning = spec.reasoning();
+    task.answer_pattern = spec.answer_pattern();
+    task.ignore_case = spec.ignore_case();
+    task.ignore_punctuation = spec.ignore_punctuation();
+    task.max_new_tokens = spec::Or(spec.max_new_tokens(), task.max_new_tokens);
+    task.stop.assign(spec.stop().begin(), spec.stop().end());
+    task.chat = spec.chat();
+    return task;
+  }
+
   uint64_t job_seed() const { return job_seed_; }
 
  private:
+  static absl::StatusOr<TaskKind> KindOfTask(absl::string_view kind) {
+    if (kind == "exact_match") return TaskKind::kExactMatch;
+    if (kind == "multiple_choice") return TaskKind::kMultipleChoice;
+    return absl::InvalidArgumentError(
+        absl::StrCat("tasks.kind is \"", kind, "\", must be exact_match or multiple_choice"));
+  }
+
   const task::Assignment& assignment_;
   const uint64_t job_seed_;
 };
@@ -111,7 +146,11 @@ absl::StatusOr<GenerateJob> ParseGenerate(const v1::GenerateSpec& spec, const Sp
     TY_ASSIGN_OR_RETURN(job.tokenizer_directory, reader.Path(spec.tokenizer(), "tokenizer"));
   }
   TY_ASSIGN_OR_RETURN(job.prompts, reader.Prompts(spec, job.tokenizer_directory));
-  if (job.prompts.sources.empty()) return absl::InvalidArgumentError("generate.prompts is empty");
+  if (spec.serve()) {
+    job.serve_idle = absl::Seconds(spec::Or(spec.serve_idle_seconds(), kServeIdleSeconds));
+  } else if (job.prompts.sources.empty()) {
+    return absl::InvalidArgumentError("generate.prompts is empty");
+  }
   job.scored = spec.has_reward();
   return job;
 }
@@ -160,6 +199,9 @@ absl::StatusOr<EvalJob> ParseEval(const v1::EvalSpec& spec, const SpecReader& re
   if (spec.bootstrap_resamples() > 0) job.bootstrap.resamples = spec.bootstrap_resamples();
   job.bootstrap.seed = reader.job_seed();
   TY_ASSIGN_OR_RETURN(job.text, reader.Rows(spec.text(), "text"));
+  for (const v1::EvalTask& task : spec.tasks()) {
+    TY_ASSIGN_OR_RETURN(job.tasks.emplace_back(), reader.Task(task));
+  }
   return job;
 }
 

@@ -16,6 +16,7 @@
 #include "eval/eval_run.h"
 #include "eval/eval_spec.h"
 #include "eval/generate_run.h"
+#include "eval/serve_run.h"
 #include "task/assignment.h"
 #include "task/run_task.h"
 #include "task/session.h"
@@ -29,6 +30,7 @@ absl::Status Work(const task::Assignment& assignment, task::TaskSession* session
   session->Ready("", "");
   if (const auto* generate = std::get_if<GenerateJob>(&job)) {
     *place = {0, "generate"};
+    if (generate->serve_idle.has_value()) return RunServe(*generate, assignment, session);
     return RunGenerate(*generate, assignment, session);
   }
   *place = {0, "eval"};

@@ -28,19 +28,24 @@ absl::StatusOr<RunPlace> PlaceOf(const task::Assignment& assignment) {
 }
 
 absl::StatusOr<task::Artifact> WriteOutput(const RunPlace& place, const OutputFile& output,
-                                           const Json& sections) {
+                                           const Json& sections,
+                                           const std::vector<FileBeside>& beside) {
   const std::string below = absl::StrCat("e", place.epoch, "/", output.artifact);
   const std::string directory = absl::StrCat(place.directory, "/", below);
   TY_RETURN_IF_ERROR(checkpoint::BeginCheckpoint(directory));
-  TY_ASSIGN_OR_RETURN(checkpoint::FileRecord file,
-                      checkpoint::WriteCheckpointFile(directory, output.file_name, output.bytes));
+  std::vector<FileBeside> files = {{output.file_name, output.bytes}};
+  files.insert(files.end(), beside.begin(), beside.end());
   task::Artifact artifact;
-  artifact.size_bytes = static_cast<int64_t>(file.size_bytes);
   checkpoint::Manifest manifest;
+  for (const FileBeside& file : files) {
+    TY_ASSIGN_OR_RETURN(checkpoint::FileRecord written,
+                        checkpoint::WriteCheckpointFile(directory, file.file_name, file.bytes));
+    artifact.size_bytes += static_cast<int64_t>(written.size_bytes);
+    manifest.files.push_back(std::move(written));
+  }
   manifest.kind = output.type;
   manifest.epoch = place.epoch;
   manifest.created_at = absl::FormatTime(absl::RFC3339_sec, absl::Now(), absl::UTCTimeZone());
-  manifest.files = {std::move(file)};
   manifest.sections = sections;
   TY_ASSIGN_OR_RETURN(artifact.manifest_sha256,
                       checkpoint::CommitManifest(directory, std::move(manifest)));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -30,10 +31,17 @@ struct OutputFile {
   std::string bytes;
 };
 
-// Writes the one file of an output and its manifest: from then on it is an artifact. `sections` go
+// Another file in the directory of an output.
+struct FileBeside {
+  std::string file_name;
+  std::string bytes;
+};
+
+// Writes the files of an output and their manifest: from then on it is an artifact. `sections` go
 // into the manifest. AlreadyExists when this epoch has written it.
 absl::StatusOr<task::Artifact> WriteOutput(const RunPlace& place, const OutputFile& output,
-                                           const Json& sections);
+                                           const Json& sections,
+                                           const std::vector<FileBeside>& beside = {});
 
 }  // namespace trainyard::eval
 

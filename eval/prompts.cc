@@ -7,22 +7,15 @@
 #include "base/checksum.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "tokenizer/chat_files.h"
 #include "tokenizer/tokenizer_file.h"
 
 namespace trainyard::eval {
 namespace {
 
-// The eos_token of a tokenizer_config.json: a string, or an object with "content".
-absl::StatusOr<std::optional<int32_t>> EndId(const std::string& directory,
-                                             const tokenizer::Tokenizer& tokenizer) {
-  const absl::StatusOr<Json> config = ReadJsonFile(directory + "/tokenizer_config.json");
-  if (absl::IsNotFound(config.status())) return std::nullopt;
-  TY_RETURN_IF_ERROR(config.status());
-  if (!config->is_object() || !config->contains("eos_token")) return std::nullopt;
-  Json token = (*config)["eos_token"];
-  if (token.is_object()) token = token.value("content", Json());
-  if (!token.is_string()) return std::nullopt;
-  return tokenizer.AddedId(token.get<std::string>());
+// Of a token that may have none.
+std::optional<int32_t> IdOf(const std::string& token, const tokenizer::Tokenizer& tokenizer) {
+  return token.empty() ? std::nullopt : tokenizer.AddedId(token);
 }
 
 absl::StatusOr<int32_t> ContextTokens(const std::string& directory) {
@@ -47,7 +40,11 @@ absl::StatusOr<ModelText> LoadModelText(const std::string& tokenizer_directory,
                       tokenizer::LoadTokenizerOf(tokenizer_directory));
   text.tokenizer = std::move(found.tokenizer);
   TY_ASSIGN_OR_RETURN(text.tokenizer_sha256, FileSha256Hex(found.path));
-  TY_ASSIGN_OR_RETURN(text.end_id, EndId(tokenizer_directory, *text.tokenizer));
+  TY_ASSIGN_OR_RETURN(const tokenizer::ChatTokens tokens,
+                      tokenizer::ReadChatTokens(tokenizer_directory));
+  text.end_id = IdOf(tokens.end, *text.tokenizer);
+  text.first_id = IdOf(tokens.begin, *text.tokenizer);
+  if (!text.first_id.has_value()) text.first_id = text.end_id;
   TY_ASSIGN_OR_RETURN(text.context_tokens, ContextTokens(model_directory));
   return text;
 }

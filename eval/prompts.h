@@ -22,7 +22,9 @@ struct ModelText {
   std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
   std::string tokenizer_sha256;   // of tokenizer.json: what models are bound to
   std::optional<int32_t> end_id;  // tokenizer_config.json's eos_token
-  int32_t context_tokens = 0;     // config.json's longest sequence
+  // What stands before a text that nothing stands before: bos_token, else eos_token.
+  std::optional<int32_t> first_id;
+  int32_t context_tokens = 0;  // config.json's longest sequence
 };
 
 // NotFound names the missing file.

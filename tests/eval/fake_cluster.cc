@@ -44,6 +44,7 @@ grpc::Status FakeRollout::Generate(grpc::ServerContext*, const v1::GenerateReque
       return looks_ >= looks_before_answers || ending_;
     };
     absl::MutexLock lock(&mutex_);
+    sampling_ = request->sampling();
     ++waiting_;
     mutex_.Await(absl::Condition(&looked_at));
     --waiting_;
@@ -77,8 +78,8 @@ grpc::Status FakeRollout::GetLoad(grpc::ServerContext*, const v1::GetLoadRequest
                                   v1::GetLoadResponse* response) {
   absl::MutexLock lock(&mutex_);
   ++looks_;
-  response->set_running_sequences(1);
-  response->set_tokens_per_second(rate_changes ? looks_ : 1);
+  response->set_running_sequences(looks_ <= busy_looks ? 1 : 0);
+  response->set_tokens_per_second(rate_changes ? std::min(looks_, looks_with_new_rate) : 1);
   return grpc::Status::OK;
 }
 
@@ -121,6 +122,11 @@ std::vector<task::Artifact> FakeSession::finished() const {
   return finished_;
 }
 
+bool FakeSession::is_finished() const {
+  absl::MutexLock lock(&mutex_);
+  return is_finished_;
+}
+
 task::PeerSnapshot FakeSession::Peers() const {
   absl::MutexLock lock(&mutex_);
   return peers_;
@@ -141,6 +147,7 @@ absl::StatusOr<task::CommitResult> FakeSession::CommitCheckpoint(const task::Com
 absl::Status FakeSession::FinishJob(const std::vector<task::Artifact>& outputs, absl::Duration) {
   absl::MutexLock lock(&mutex_);
   finished_ = outputs;
+  is_finished_ = true;
   return absl::OkStatus();
 }
 

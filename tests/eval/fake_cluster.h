@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,7 +36,7 @@ class FakeRollout : public v1::RolloutService::Service {
 
   grpc::Status Generate(grpc::ServerContext* context, const v1::GenerateRequest* request,
                         grpc::ServerWriter<v1::GenerateResponse>* writer) override;
-  // Another rate each time, or always the same.
+  // Busy, and at another rate, as often as the fields below say.
   grpc::Status GetLoad(grpc::ServerContext* context, const v1::GetLoadRequest* request,
                        v1::GetLoadResponse* response) override;
   // -0.5 a token with masks, -0.25 without.
@@ -48,12 +49,27 @@ class FakeRollout : public v1::RolloutService::Service {
   std::atomic<int> answers_given{0};
   // No answer before GetLoad was called so often.
   int looks_before_answers = 0;
+  // GetLoad: another rate each time (the first so many), or always the same...
   bool rate_changes = true;
+  int looks_with_new_rate = std::numeric_limits<int>::max();
+  // ...and a sequence that runs, the first so many times.
+  int busy_looks = std::numeric_limits<int>::max();
+  int looks() ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return looks_;
+  }
+
+  // Of the call that came last.
+  v1::SamplingParameters sampling() const ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    return sampling_;
+  }
 
  private:
   const tokenizer::Tokenizer& tokenizer_;
   const std::string word_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  v1::SamplingParameters sampling_ ABSL_GUARDED_BY(mutex_);
   int looks_ ABSL_GUARDED_BY(mutex_) = 0;
   int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
@@ -73,6 +89,7 @@ class FakeSession : public task::TaskSession {
  public:
   void SetPeers(std::vector<task::Peer> peers) ABSL_LOCKS_EXCLUDED(mutex_);
   std::vector<task::Artifact> finished() const ABSL_LOCKS_EXCLUDED(mutex_);
+  bool is_finished() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   void Ready(const std::string&, const std::string&) override {}
   void Report(const task::Progress&) override {}
@@ -96,6 +113,7 @@ class FakeSession : public task::TaskSession {
   mutable absl::Mutex mutex_;
   task::PeerSnapshot peers_ ABSL_GUARDED_BY(mutex_);
   std::vector<task::Artifact> finished_ ABSL_GUARDED_BY(mutex_);
+  bool is_finished_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 // A scratch directory with a model (context of 64 tokens, byte tokenizer with <|pad|> <|user|>

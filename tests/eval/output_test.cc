@@ -30,6 +30,19 @@ TEST_F(OutputTest, AnOutputIsAFileAndItsManifest) {
             absl::StatusCode::kAlreadyExists);
 }
 
+TEST_F(OutputTest, AFileBesideIsPartOfTheArtifact) {
+  const auto place = PlaceOf(Assignment(3));
+  const auto artifact = WriteOutput(*place, {"report", "report", "report.json", "{}"},
+                                    Json::object(), {{"tasks.jsonl", "[]\n"}});
+  ASSERT_TRUE(artifact.ok()) << artifact.status();
+  EXPECT_EQ(artifact->size_bytes, 5);
+  const std::string directory = directory_ + "/runs/job/e3/report";
+  const auto manifest = checkpoint::ReadManifest({directory, artifact->manifest_sha256});
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  ASSERT_EQ(manifest->files.size(), 2u);
+  EXPECT_TRUE(checkpoint::VerifyFiles(directory, *manifest).ok());
+}
+
 TEST_F(OutputTest, WithoutACoordinatorEachStartTakesAnEpochOfItsOwn) {
   task::Assignment assignment = Assignment(0);
   assignment.coordinator.clear();
