@@ -1,6 +1,7 @@
 #include "checkpoint/tensor_io.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
@@ -27,6 +28,48 @@ at::Tensor View(const SafetensorsFile& file, const TensorEntry& entry) {
 // Data that other programs wrote need not be aligned to their item size.
 bool Aligned(const SafetensorsFile& file, const TensorEntry& entry) {
   return reinterpret_cast<uintptr_t>(file.Bytes(entry).data()) % DTypeSizeBytes(entry.dtype) == 0;
+}
+
+// Some rows of a tensor; all of a tensor that can not be cut, or not be viewed where it lies.
+struct Stripe {
+  const TensorCopy* copy;
+  int64_t first, rows;  // rows 0: the whole tensor
+};
+
+std::vector<Stripe> CutIntoStripes(const std::vector<TensorCopy>& copies) {
+  constexpr int64_t kStripeBytes = int64_t{2} << 20;
+  std::vector<Stripe> stripes;
+  for (const TensorCopy& copy : copies) {
+    const int64_t size_bytes = static_cast<int64_t>(copy.file->Bytes(*copy.entry).size());
+    if (!Aligned(*copy.file, *copy.entry) || copy.entry->shape.empty() || size_bytes == 0) {
+      stripes.push_back({&copy, 0, 0});
+      continue;
+    }
+    const int64_t rows = copy.entry->shape[0];
+    const int64_t step = std::max<int64_t>(kStripeBytes / (size_bytes / rows), 1);
+    for (int64_t first = 0; first < rows; first += step) {
+      stripes.push_back({&copy, first, std::min(step, rows - first)});
+    }
+  }
+  return stripes;
+}
+
+void CopyStripe(const Stripe& stripe) {
+  const auto& [file, entry, target] = *stripe.copy;
+  const absl::string_view bytes = file->Bytes(*entry);
+  if (stripe.rows == 0) {
+    target.copy_(ReadTensor(*file, *entry));
+    return file->Release(bytes);
+  }
+  target.narrow(0, stripe.first, stripe.rows)
+      .copy_(View(*file, *entry).narrow(0, stripe.first, stripe.rows));
+  // With the pages before, which a fault brings along.
+  constexpr size_t kAroundBytes = size_t{64} << 10;
+  const size_t row_bytes = bytes.size() / static_cast<size_t>(entry->shape[0]);
+  const size_t begin = static_cast<size_t>(stripe.first) * row_bytes;
+  const size_t end = begin + static_cast<size_t>(stripe.rows) * row_bytes;
+  const size_t from = begin - std::min(begin, kAroundBytes);
+  file->Release(bytes.substr(from, end - from));
 }
 
 std::string Described(at::ScalarType type, at::IntArrayRef shape) {
@@ -123,22 +166,21 @@ at::Tensor ReadTensor(const SafetensorsFile& file, const TensorEntry& entry) {
   return copy;
 }
 
-void CopyTensor(const SafetensorsFile& file, const TensorEntry& entry, const at::Tensor& target) {
-  constexpr int64_t kChunkBytes = int64_t{8} << 20;
-  const at::NoGradGuard no_grad;
-  const absl::string_view bytes = file.Bytes(entry);
-  if (!Aligned(file, entry) || entry.shape.empty() || bytes.empty()) {
-    target.copy_(ReadTensor(file, entry));
-    return file.Release(bytes);
-  }
-  const at::Tensor view = View(file, entry);
-  const int64_t rows = view.size(0), row_bytes = static_cast<int64_t>(bytes.size()) / rows;
-  const int64_t step = std::max<int64_t>(kChunkBytes / row_bytes, 1);
-  for (int64_t first = 0; first < rows; first += step) {
-    const int64_t count = std::min(step, rows - first);
-    target.narrow(0, first, count).copy_(view.narrow(0, first, count));
-    file.Release(bytes.substr(static_cast<size_t>(first * row_bytes),
-                              static_cast<size_t>(count * row_bytes)));
+void CopyTensors(const std::vector<TensorCopy>& copies) {
+  const std::vector<Stripe> stripes = CutIntoStripes(copies);
+  const auto copy = [&](int64_t begin, int64_t end) {
+    const at::NoGradGuard no_grad;
+    for (int64_t i = begin; i < end; ++i) CopyStripe(stripes[i]);
+  };
+  const bool on_host = std::all_of(copies.begin(), copies.end(), [](const TensorCopy& wanted) {
+    return wanted.target.is_cpu();
+  });
+  const int64_t count = static_cast<int64_t>(stripes.size());
+  // One parallel region: with one for each stripe threads that wait for a busy machine would spin.
+  if (on_host) {
+    at::parallel_for(0, count, 1, copy);
+  } else {
+    copy(0, count);
   }
 }
 

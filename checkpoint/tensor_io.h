@@ -33,10 +33,16 @@ absl::StatusOr<FileRecord> WriteTensors(const std::string& path,
 // A tensor of an open file as a copy on the host.
 at::Tensor ReadTensor(const SafetensorsFile& file, const TensorEntry& entry);
 
-// Copies a tensor of an open file into `target` (same shape, any floating type and device), a few
-// MiB at a time, and gives the file's memory back behind it: a model is loaded in little more than
-// its own size.
-void CopyTensor(const SafetensorsFile& file, const TensorEntry& entry, const at::Tensor& target);
+// A tensor of an open file, and where it is to go: the same shape, any floating type and device.
+struct TensorCopy {
+  const SafetensorsFile* file = nullptr;
+  const TensorEntry* entry = nullptr;
+  at::Tensor target;
+};
+
+// Copies all of them, a few MiB at a time on at::get_num_threads() threads, and gives the files'
+// memory back behind: a model is loaded in little more than its own size. No two targets overlap.
+void CopyTensors(const std::vector<TensorCopy>& copies);
 
 // All tensors of an open file as copies on the host, in the order of the file.
 absl::StatusOr<std::vector<NamedTensor>> ReadTensors(const SafetensorsFile& file);

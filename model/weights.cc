@@ -214,10 +214,12 @@ absl::StatusOr<LoadedModel> LoadModel(const std::string& directory, const LoadOp
           absl::StrCat(directory, ": tensor ", absl::StrJoin(problems, "; tensor ")));
     }
     Allocate(&model, options.device, options.dtype.value_or(TypeOf(files, shapes)));
+    std::vector<checkpoint::TensorCopy> copies;
     for (const NamedTensor& stored : HuggingFaceViews(model)) {
       const auto& [file, entry] = files.tensors.at(stored.name);
-      checkpoint::CopyTensor(*file, *entry, stored.tensor);
+      copies.push_back({file, entry, stored.tensor});
     }
+    checkpoint::CopyTensors(copies);
     return absl::OkStatus();
   }));
   return loaded;

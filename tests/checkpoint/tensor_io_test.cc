@@ -71,10 +71,10 @@ TEST_F(TensorIoTest, ATensorIsCopiedAndItsFilesMemoryGivenBack) {
                    narrow = at::zeros_like(wide, at::kBFloat16), scalar = at::zeros({});
   const int64_t before = MappedBytes();
   for (const at::Tensor& target : {same, turned.t(), narrow}) {
-    CopyTensor(*file, *file->Find("w"), target);
+    CopyTensors({{file.get(), file->Find("w"), target}});
     EXPECT_LT(MappedBytes() - before, 4 << 20);
   }
-  CopyTensor(*file, *file->Find("scalar"), scalar);
+  CopyTensors({{file.get(), file->Find("scalar"), scalar}});
   EXPECT_TRUE(at::equal(same, wide));
   EXPECT_TRUE(at::equal(turned, wide.t()));
   EXPECT_TRUE(at::equal(narrow, wide.to(at::kBFloat16)));
