@@ -176,7 +176,7 @@ def make(draw):
         model["merges"] = [" ".join(merge) for merge in model["merges"]
                            if not any(" " in side for side in merge)]
     if draw.randrange(2):
-        root["post_processor"] = template(draw, len(model["vocab"]))
+        root["post_processor"] = template(draw, max(1, len(model["vocab"])))
     tokenizer = Tokenizer.from_str(json.dumps(root))
     normal = tokenizer.normalizer.normalize_str if tokenizer.normalizer else str
     tokenizer.add_tokens(added_tokens(draw, normal))

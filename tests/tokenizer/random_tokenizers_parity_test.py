@@ -48,19 +48,20 @@ class RandomTokenizersParityTest(ParityCase):
 
     def compare(self, inputs, ours, theirs):
         self.assertEqual(len(ours), len(inputs))
-        compared = 0
         for given, our, their in zip(inputs, ours, theirs):
-            if their is None:
-                continue
-            self.assertEqual(our, their, repr(given[:300]))
-            compared += 1
-        self.assertGreaterEqual(compared, len(inputs) // 2)
+            if their is not None:
+                self.assertEqual(our, their, repr(given[:300]))
+        self.given += len(inputs)
+        self.refused += sum(their is None for their in theirs)
         return theirs
 
     def test_every_tokenizer_gives_the_same_ids_and_texts(self):
+        self.given = self.refused = 0
         for seed in range(SEED, SEED + COUNT):
             with self.subTest(seed=seed):
                 self.check(seed)
+        # Where the peer itself fails (it panics on some of its own options) nothing is compared.
+        self.assertLess(self.refused, self.given * 0.05)
 
 
 if __name__ == "__main__":
