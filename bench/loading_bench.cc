@@ -191,7 +191,7 @@ absl::StatusOr<Figures> MeasureInChild(const Case& wanted, const std::string& di
 absl::StatusOr<Json> Run(const std::string& scratch) {
   Json cases = Json::array();
   double slowest = 0, largest = 0;
-  for (const DType file : {DType::kF32, DType::kBF16}) {
+  for (const DType file : {DType::kF32, DType::kBF16, DType::kF16}) {
     const std::string directory = absl::StrCat(scratch, "/", checkpoint::DTypeName(file));
     TY_RETURN_IF_ERROR(WriteModel(directory, file));
     for (const absl::string_view purpose : {"training", "generation"}) {
