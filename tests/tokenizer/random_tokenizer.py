@@ -99,7 +99,8 @@ def decoder(draw):
 
 
 def added_tokens(draw, normal):
-    """Of tokens with the same normal form Hugging Face's library takes any one: there are none."""
+    """Hugging Face's library takes any one of tokens with the same normal form, and finds an empty one
+    everywhere: there are none."""
     contents = draw.sample(["<|end|>", "<|end|>x", "<s>", "</s>", "[MASK]", "mask", "  ", "\n\n",
                             "é", "▁", "Straße", "안녕", "e\u0301", "12", " a", "b ", "X", "x", "the"],
                            draw.randrange(0, 7))
@@ -108,7 +109,7 @@ def added_tokens(draw, normal):
                          normalized=flag(.4), special=flag(.5)) for content in contents]
     forms = [normal(token.content) for token in tokens]
     return [token for token, form in zip(tokens, forms)
-            if not token.normalized or forms.count(form) == 1]
+            if not token.normalized or (form and forms.count(form) == 1)]
 
 
 def template(draw, size):
