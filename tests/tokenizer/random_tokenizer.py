@@ -99,8 +99,8 @@ def decoder(draw):
 
 
 def added_tokens(draw, normal):
-    """Hugging Face's library takes any one of tokens with the same normal form, and finds an empty one
-    everywhere: there are none."""
+    """Hugging Face's library takes any one of tokens with the same normal form, and finds an empty
+    one everywhere: there are none."""
     contents = draw.sample(["<|end|>", "<|end|>x", "<s>", "</s>", "[MASK]", "mask", "  ", "\n\n",
                             "é", "▁", "Straße", "안녕", "e\u0301", "12", " a", "b ", "X", "x", "the"],
                            draw.randrange(0, 7))
