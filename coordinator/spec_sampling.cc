@@ -211,6 +211,7 @@ void ValidatePpoObjective(const v1::PpoSpec& spec, SpecChecks checks) {
   }
   checks.AtLeast("stall_seconds", spec.stall_seconds(), 0);
   if (spec.ema_decay() != 0) checks.Violation("ema_decay", "is not supported yet; leave it out");
+  if (spec.has_lora()) ValidateLora(spec.lora(), checks.Under("lora"));
   if (spec.ptx_weight() != 0) checks.Violation("ptx_weight", "is not supported yet; leave it out");
 }
 

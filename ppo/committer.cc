@@ -93,14 +93,18 @@ absl::Status Committer::Commit(const RunState& state) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<FinalPolicy> Committer::ExportPolicy(const RunState& state) {
+absl::StatusOr<FinalPolicy> Committer::ExportPolicy(const RunState& state, PolicyForm form) {
+  const bool adapter = form == PolicyForm::kAdapter;
   FinalPolicy policy;
-  policy.uri = JoinRootUri(options_.run_uri, absl::StrCat("e", options_.fence.epoch, "/policy"));
+  policy.uri = JoinRootUri(options_.run_uri, absl::StrCat("e", options_.fence.epoch,
+                                                          adapter ? "/adapter" : "/policy"));
   TY_ASSIGN_OR_RETURN(const std::string directory, options_.roots.Resolve(policy.uri));
   TY_RETURN_IF_ERROR(checkpoint::BeginCheckpoint(directory));
-  TY_ASSIGN_OR_RETURN(std::vector<checkpoint::FileRecord> files, learners_->Export(policy.uri));
+  TY_ASSIGN_OR_RETURN(std::vector<checkpoint::FileRecord> files,
+                      learners_->Export(policy.uri, form));
   TY_RETURN_IF_ERROR(CopyTokenizer(options_, directory, files));
-  checkpoint::Manifest manifest = NewManifest(state, "model", options_.fence.epoch);
+  checkpoint::Manifest manifest =
+      NewManifest(state, adapter ? "adapter" : "model", options_.fence.epoch);
   for (const checkpoint::FileRecord& file : files) {
     policy.size_bytes += static_cast<int64_t>(file.size_bytes);
   }

@@ -17,7 +17,7 @@
 
 namespace trainyard::ppo {
 
-// What a finished run leaves: the directory of the policy.
+// What a finished run leaves: a directory of the policy.
 struct FinalPolicy {
   std::string uri;
   std::string manifest_sha256;
@@ -40,8 +40,9 @@ class Committer {
   // Until nothing is pending; its error.
   absl::Status Flush();
 
-  // Writes the policy with its tokenizer files as an artifact of its own.
-  absl::StatusOr<FinalPolicy> ExportPolicy(const RunState& state);
+  // Writes the policy with its tokenizer files as an artifact of its own: <run>/e<epoch>/policy, or
+  // <run>/e<epoch>/adapter.
+  absl::StatusOr<FinalPolicy> ExportPolicy(const RunState& state, PolicyForm form);
 
  private:
   void Ask(task::CommitRequest request);

@@ -335,15 +335,24 @@ absl::Status Controller::Validate(MetricMap& metrics) {
 absl::Status Controller::Finish() {
   Enter("finish");
   TY_RETURN_IF_ERROR(committer_->Flush());
-  TY_ASSIGN_OR_RETURN(const FinalPolicy policy, committer_->ExportPolicy(state_));
-  return context_.session->FinishJob({{.name = "policy",
-                                       .uri = policy.uri,
-                                       .manifest_sha256 = policy.manifest_sha256,
-                                       .job_id = options_.fence.job_id,
-                                       .epoch = options_.fence.epoch,
-                                       .type = "model",
-                                       .size_bytes = policy.size_bytes}},
-                                     options_.timeouts.commit);
+  std::vector<task::Artifact> outputs;
+  TY_ASSIGN_OR_RETURN(outputs.emplace_back(), Export(PolicyForm::kModel));
+  if (options_.adapter) {
+    TY_ASSIGN_OR_RETURN(outputs.emplace_back(), Export(PolicyForm::kAdapter));
+  }
+  return context_.session->FinishJob(outputs, options_.timeouts.commit);
+}
+
+absl::StatusOr<task::Artifact> Controller::Export(PolicyForm form) {
+  TY_ASSIGN_OR_RETURN(const FinalPolicy policy, committer_->ExportPolicy(state_, form));
+  const bool adapter = form == PolicyForm::kAdapter;
+  return task::Artifact{.name = adapter ? "adapter" : "policy",
+                        .uri = policy.uri,
+                        .manifest_sha256 = policy.manifest_sha256,
+                        .job_id = options_.fence.job_id,
+                        .epoch = options_.fence.epoch,
+                        .type = adapter ? "adapter" : "model",
+                        .size_bytes = policy.size_bytes};
 }
 
 void Controller::Enter(const std::string& phase) {

@@ -72,6 +72,7 @@ class Controller {
   absl::Status Commit();
   absl::Status Validate(MetricMap& metrics);
   absl::Status Finish();
+  absl::StatusOr<task::Artifact> Export(PolicyForm form);
   void Enter(const std::string& phase);
   CollectionContext Collecting();
 

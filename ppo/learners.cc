@@ -215,8 +215,9 @@ absl::StatusOr<SavedState> Learners::Save(int64_t iteration, const std::string& 
 }
 
 absl::StatusOr<std::vector<checkpoint::FileRecord>> Learners::Export(
-    const std::string& directory_uri) {
+    const std::string& directory_uri, PolicyForm form) {
   v1::ExportRequest request;
+  request.set_adapter(form == PolicyForm::kAdapter);
   request.set_directory(directory_uri);
   TY_ASSIGN_OR_RETURN(const v1::SaveResponse response,
                       rpc::Call(*stubs_.front(), &Stub::Export, request,

@@ -24,6 +24,10 @@
 
 namespace trainyard::ppo {
 
+// The whole policy in Hugging Face form, adapters merged; or its adapters alone, as a directory of
+// PEFT.
+enum class PolicyForm { kModel, kAdapter };
+
 struct LearnerSpec {
   int64_t version = 0;
   int64_t iteration = 0;  // consumed so far
@@ -74,8 +78,9 @@ class Learners {
 
   // Every rank writes its share into the directory. Internal when their states differ.
   absl::StatusOr<SavedState> Save(int64_t iteration, const std::string& directory_uri);
-  // Rank 0 writes the policy in Hugging Face form.
-  absl::StatusOr<std::vector<checkpoint::FileRecord>> Export(const std::string& directory_uri);
+  // Rank 0 writes the policy.
+  absl::StatusOr<std::vector<checkpoint::FileRecord>> Export(const std::string& directory_uri,
+                                                             PolicyForm form);
 
   // Rank 0's log-probs of answers, one list per trajectory over its trained tokens' whole range.
   absl::StatusOr<std::vector<std::vector<float>>> Score(

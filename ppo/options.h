@@ -53,6 +53,7 @@ struct ControllerOptions {
   std::string tokenizer_hash;  // of the run; empty: not checked
   std::string tokenizer_directory;  // its files go into the final artifact
   Json chat_template;               // and this into its manifest; null = none
+  bool adapter = false;             // the policy is trained by adapters, which are an output too
 
   int64_t iterations = 0;
   int64_t prompts_per_iteration = 512;

@@ -156,6 +156,7 @@ absl::StatusOr<PpoJob> LoadPpoJob(const task::Assignment& assignment) {
   job.options.roots = assignment.roots;
   job.options.seed = spec.seed();
   job.options.learners = LearnerCount(spec);
+  job.options.adapter = spec.ppo().has_lora();
   job.options.allow_numerics_change = spec.allow_numerics_change();
   TY_RETURN_IF_ERROR(ParseLoop(spec.ppo(), job.options));
   TY_RETURN_IF_ERROR(LoadText(spec.ppo(), assignment, job));

@@ -11,9 +11,12 @@
 #include "absl/strings/str_cat.h"
 #include "base/checksum.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/status.h"
 #include "checkpoint/tensor_io.h"
 #include "collective/group.h"
+#include "model/adapter_files.h"
+#include "model/adapters.h"
 #include "model/catch_torch.h"
 #include "model/loss.h"
 #include "model/numerics.h"
@@ -26,14 +29,7 @@ namespace trainyard::worker {
 namespace {
 
 constexpr char kStateSection[] = "learner";
-
-NamedTensors TrainedParameters(const model::Model& model) {
-  NamedTensors parameters;
-  for (const model::NamedTensor& parameter : model::Parameters(model)) {
-    parameters.push_back({parameter.name, parameter.tensor});
-  }
-  return parameters;
-}
+constexpr char kAdapterField[] = "lora";  // in it
 
 ParameterSetOptions SetOptions(const std::string& name, const LearnerOptimizer& optimizer) {
   ParameterSetOptions options;
@@ -90,7 +86,9 @@ struct Learner::State {
   model::Model policy;
   model::Model reference;
   model::Model critic;
-  model::ModelCard card;  // of the policy
+  model::ModelCard card;       // of the policy
+  std::string policy_directory;
+  std::string base_digest;     // with adapters: of what they leave as it is, in policy and critic
   std::unique_ptr<ParameterSet> policy_set;
   std::unique_ptr<ParameterSet> critic_set;
   int64_t iteration = 0;
@@ -104,10 +102,13 @@ struct Learner::State {
 
   absl::Status Load(const LearnerModels& models);
   absl::Status LoadCritic(const std::string& directory, at::ScalarType dtype);
+  absl::Status AddAdapters();
   absl::Status MakeSets();
   std::vector<checkpoint::NamedTensor> Tensors() const;
   std::string PolicyDigest() const;
   Json ToJson() const;
+  Json AdapterJson() const;
+  absl::Status CheckAdapters(const Json& json) const;
   absl::Status FromJson(const Json& json);
 };
 
@@ -119,11 +120,15 @@ absl::Status Learner::State::Load(const LearnerModels& models) {
                                                        .head = model::Head::kLm}));
   for (const std::string& ignored : loaded.ignored) Log().info("{}: {}", models.policy, ignored);
   policy = std::move(loaded.model);
+  policy_directory = models.policy;
   card = std::move(loaded.card);
   TY_RETURN_IF_ERROR(CheckTokenizer(models.policy, card.tokenizer_sha256, models.tokenizer_sha256));
   if (card.tokenizer_sha256.empty()) card.tokenizer_sha256 = models.tokenizer_sha256;
-  reference = model::CloneModel(policy, dtype, policy.token_embedding_VD.device());
+  const bool adapted = options.lora.has_value();
+  reference = adapted ? policy
+                      : model::CloneModel(policy, dtype, policy.token_embedding_VD.device());
   TY_RETURN_IF_ERROR(LoadCritic(models.critic, dtype));
+  if (adapted) TY_RETURN_IF_ERROR(AddAdapters());
   model::SetRequiresGrad(policy, true);
   model::SetRequiresGrad(reference, false);
   model::SetRequiresGrad(critic, true);
@@ -133,7 +138,9 @@ absl::Status Learner::State::Load(const LearnerModels& models) {
 absl::Status Learner::State::LoadCritic(const std::string& directory, at::ScalarType dtype) {
   if (directory.empty()) {
     const model::Model trunk =
-        model::CloneModel(policy, dtype, policy.token_embedding_VD.device());
+        options.lora.has_value()
+            ? policy
+            : model::CloneModel(policy, dtype, policy.token_embedding_VD.device());
     TY_ASSIGN_OR_RETURN(critic,
                         model::WithScalarHead(trunk, {.seed = options.seed,
                                                       .dtype = dtype,
@@ -157,10 +164,34 @@ absl::Status Learner::State::LoadCritic(const std::string& directory, at::Scalar
                                   loaded.card.normalisation->deviation);
 }
 
+// After policy, reference and critic are there: the reference goes on without.
+absl::Status Learner::State::AddAdapters() {
+  base_digest = Xxh3Hex(model::FrozenDigest(policy) + model::FrozenDigest(critic));
+  TY_RETURN_IF_ERROR(model::AddAdapters(policy, *options.lora, DeriveKey(options.seed, "policy")));
+  TY_RETURN_IF_ERROR(model::AddAdapters(critic, *options.lora, DeriveKey(options.seed, "critic")));
+  // Rollout gets merged weights, rounded: training with others would leave the two further apart
+  // than the gate allows (docs/jobs.md).
+  if (options.dtype == checkpoint::DType::kBF16) model::HoldMerged(policy, reference);
+  int64_t trained = 0, shared_bytes = 0;
+  for (const model::Model* adapted : {&policy, &critic}) {
+    for (const auto& factor : model::TrainedParameters(*adapted)) trained += factor.tensor.numel();
+  }
+  const auto own = model::Parameters(policy), frozen = model::Parameters(reference);
+  for (size_t i = 0; i < own.size(); ++i) {
+    if (!own[i].tensor.is_same(frozen[i].tensor)) continue;
+    shared_bytes += static_cast<int64_t>(frozen[i].tensor.nbytes());
+  }
+  Log().info(
+      "adapters of rank {}: {} numbers of policy and critic are trained; policy and reference "
+      "share {} MiB",
+      options.lora->rank, trained, shared_bytes >> 20);
+  return absl::OkStatus();
+}
+
 absl::Status Learner::State::MakeSets() {
-  TY_ASSIGN_OR_RETURN(policy_set, ParameterSet::Create(TrainedParameters(policy), group,
+  TY_ASSIGN_OR_RETURN(policy_set, ParameterSet::Create(model::TrainedParameters(policy), group,
                                                        SetOptions("policy", options.actor)));
-  TY_ASSIGN_OR_RETURN(critic_set, ParameterSet::Create(TrainedParameters(critic), group,
+  TY_ASSIGN_OR_RETURN(critic_set, ParameterSet::Create(model::TrainedParameters(critic), group,
                                                        SetOptions("critic", options.critic)));
   return absl::OkStatus();
 }
@@ -181,8 +212,8 @@ std::vector<checkpoint::NamedTensor> Learner::State::Tensors() const {
 }
 
 std::string Learner::State::PolicyDigest() const {
-  std::string digests;
-  for (const model::NamedTensor& parameter : model::Parameters(policy)) {
+  std::string digests = base_digest;
+  for (const model::NamedTensor& parameter : model::TrainedParameters(policy)) {
     const at::Tensor host = parameter.tensor.detach().to(at::kCPU).contiguous();
     absl::StrAppend(&digests, Xxh3Hex(host.const_data_ptr(), host.nbytes()));
   }
@@ -190,14 +221,35 @@ std::string Learner::State::PolicyDigest() const {
 }
 
 Json Learner::State::ToJson() const {
-  return {{"iteration", iteration},
-          {"version", version},
-          {"beta", beta},
-          {"policy_steps", policy_set->optimizer().step_count()},
-          {"critic_steps", critic_set->optimizer().step_count()},
-          {"policy_digest", PolicyDigest()},
-          {"tokenizer_sha256", card.tokenizer_sha256},
-          {"dtype", model::ComputeTypeName(options.dtype)}};
+  Json json = {{"iteration", iteration},
+               {"version", version},
+               {"beta", beta},
+               {"policy_steps", policy_set->optimizer().step_count()},
+               {"critic_steps", critic_set->optimizer().step_count()},
+               {"policy_digest", PolicyDigest()},
+               {"tokenizer_sha256", card.tokenizer_sha256},
+               {"dtype", model::ComputeTypeName(options.dtype)}};
+  if (options.lora.has_value()) json[kAdapterField] = AdapterJson();
+  return json;
+}
+
+// Null without adapters.
+Json Learner::State::AdapterJson() const {
+  if (!options.lora.has_value()) return Json();
+  return {{"rank", options.lora->rank},
+          {"alpha", options.lora->alpha},
+          {"targets", options.lora->targets},
+          {"base_xxh3", base_digest}};
+}
+
+absl::Status Learner::State::CheckAdapters(const Json& json) const {
+  const auto found = json.find(kAdapterField);
+  const Json stored = found == json.end() ? Json() : *found;
+  const Json own = AdapterJson();
+  if (stored == own) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the checkpoint's adapters are ", stored.dump(), ", this learner's ", own.dump(),
+      ": rank, alpha, targets and the weights of policy and critic must be those it began with"));
 }
 
 absl::Status Learner::State::FromJson(const Json& json) {
@@ -212,6 +264,7 @@ absl::Status Learner::State::FromJson(const Json& json) {
   critic_set->optimizer().set_step_count(critic_steps);
   policy_set->optimizer().MastersChanged();
   critic_set->optimizer().MastersChanged();
+  model::RefreshMerged(policy, reference);
   if (PolicyDigest() == digest) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat("the restored policy's digest is ", PolicyDigest(),
                                           ", the manifest says ", digest));
@@ -333,7 +386,8 @@ absl::StatusOr<std::shared_ptr<const PublishedWeights>> Learner::Publish(int64_t
       "publishing the policy", [&]() -> absl::StatusOr<std::shared_ptr<const PublishedWeights>> {
         TY_ASSIGN_OR_RETURN(
             const auto weights,
-            SnapshotWeights(model::HuggingFaceTensors(state.policy), state.snapshot_memory));
+            SnapshotWeights(model::HuggingFaceTensors(model::MergeAdapters(state.policy)),
+                            state.snapshot_memory));
         weights->version = version;
         weights->config_json = Spec().config_json;
         weights->tokenizer_sha256 = state.card.tokenizer_sha256;
@@ -369,6 +423,7 @@ absl::Status Learner::Restore(const std::string& directory, const checkpoint::Ma
                               const std::string& manifest_sha256) {
   State& state = *state_;
   TY_ASSIGN_OR_RETURN(const Json* section, checkpoint::FindSection(manifest, kStateSection));
+  TY_RETURN_IF_ERROR(state.CheckAdapters(*section));
   return model::CatchTorch("restoring the learner", [&]() -> absl::Status {
     c10::NoGradGuard no_grad;
     std::map<std::string, at::Tensor> missing;
@@ -400,14 +455,19 @@ absl::Status Learner::Restore(const std::string& directory, const checkpoint::Ma
   });
 }
 
-absl::StatusOr<std::vector<checkpoint::FileRecord>> Learner::Export(const std::string& directory) {
+absl::StatusOr<std::vector<checkpoint::FileRecord>> Learner::Export(const std::string& directory,
+                                                                    PolicyForm form) {
   TY_RETURN_IF_ERROR(state_->broken);
   return model::CatchTorch(
       "exporting the policy", [&]() -> absl::StatusOr<std::vector<checkpoint::FileRecord>> {
         c10::NoGradGuard no_grad;
         model::ModelCard card = state_->card;
         card.training_manifest_sha256.clear();
-        return model::SaveModel(state_->policy, directory, {.card = card});
+        if (form == PolicyForm::kModel) {
+          return model::SaveModel(model::MergeAdapters(state_->policy), directory, {.card = card});
+        }
+        return model::SaveAdapter(state_->policy, directory,
+                                  {.base_model = state_->policy_directory, .card = card});
       });
 }
 

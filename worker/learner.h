@@ -23,6 +23,10 @@ class Group;
 
 namespace trainyard::worker {
 
+// The whole policy in Hugging Face form, adapters merged; or its adapters alone, as a directory of
+// PEFT.
+enum class PolicyForm { kModel, kAdapter };
+
 // What a rank wrote of a checkpoint.
 struct SavedShare {
   std::vector<checkpoint::FileRecord> files;
@@ -35,8 +39,11 @@ struct SavedShare {
 class Learner {
  public:
   // Loads the models. The critic is the reward model with its (mean, deviation) folded into the
-  // head, so that values start on the reward's scale. FailedPrecondition when a tokenizer hash
-  // differs from the run's; InvalidArgument names an option out of its limits. `group` outlives it.
+  // head, so that values start on the reward's scale. With adapters the frozen weights are held
+  // once: the reference is the policy without them, and so is the trunk of a critic that has no
+  // model of its own (bf16: the policy's adapted matrices are its own, merged).
+  // FailedPrecondition when a tokenizer hash differs from the run's; InvalidArgument names an
+  // option out of its limits. `group` outlives it.
   static absl::StatusOr<std::unique_ptr<Learner>> Create(const LearnerOptions& options,
                                                          const LearnerModels& models,
                                                          collective::Group* group);
@@ -61,7 +68,8 @@ class Learner {
   absl::StatusOr<IterationResult> Update(
       const UpdateInput& input, const std::function<void(const MinibatchProgress&)>& progress);
 
-  // An immutable copy of the policy as it is now. FailedPrecondition when it is not `version`.
+  // An immutable copy of the policy as it is now, adapters merged. FailedPrecondition when it is
+  // not `version`.
   absl::StatusOr<std::shared_ptr<const PublishedWeights>> Publish(int64_t version);
 
   // Writes this rank's share into `directory` (which exists). FailedPrecondition when `iteration`
@@ -73,8 +81,10 @@ class Learner {
   absl::Status Restore(const std::string& directory, const checkpoint::Manifest& manifest,
                        const std::string& manifest_sha256);
 
-  // Writes the policy in Hugging Face form (without tokenizer files).
-  absl::StatusOr<std::vector<checkpoint::FileRecord>> Export(const std::string& directory);
+  // Writes the policy (without tokenizer files). FailedPrecondition for the adapters of a policy
+  // that has none.
+  absl::StatusOr<std::vector<checkpoint::FileRecord>> Export(const std::string& directory,
+                                                             PolicyForm form);
 
  private:
   struct State;

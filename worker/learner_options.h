@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "checkpoint/safetensors.h"
+#include "model/adapter_options.h"
 #include "rl/balance.h"
 #include "rl/iteration_targets.h"
 #include "rl/trajectory.h"
@@ -53,6 +55,8 @@ struct LearnerOptions {
   double kl_stop = 0;  // mean k3 to pi_old of a minibatch that ends the iteration; 0: off
   // Largest mean distance between the rollout's log-probs and the learner's; 0: not gated.
   double rollout_gap_limit = 0;
+  // Adapters of policy and critic, the critic's head beside them; none: every weight is trained.
+  std::optional<model::AdapterOptions> lora;
   uint64_t seed = 0;
   checkpoint::DType dtype = checkpoint::DType::kF32;
   std::string device = "cpu";  // or "cuda"

@@ -217,8 +217,10 @@ grpc::Status PolicyService::Export(grpc::ServerContext* context, const v1::Expor
   if (!directory.ok()) return rpc::ToGrpc(directory.status(), context);
   using Files = std::vector<checkpoint::FileRecord>;
   const absl::StatusOr<Files> files =
-      OnCompute<Files>(context, [learner = context_.learner, path = *directory] {
-        return learner->Export(path);
+      OnCompute<Files>(context, [learner = context_.learner, path = *directory,
+                                 form = request->adapter() ? PolicyForm::kAdapter
+                                                           : PolicyForm::kModel] {
+        return learner->Export(path, form);
       });
   if (!files.ok()) return rpc::ToGrpc(files.status(), context);
   FillSave(*files, response);

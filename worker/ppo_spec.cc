@@ -138,6 +138,9 @@ absl::StatusOr<LearnerOptions> ParseOptions(const v1::PpoSpec& spec) {
   TY_ASSIGN_OR_RETURN(options.actor, ParseLearnerOptimizer(spec.actor(), 1e-6, total_steps));
   TY_ASSIGN_OR_RETURN(options.critic,
                       ParseLearnerOptimizer(spec.critic_optimizer(), 9e-6, total_steps));
+  if (spec.has_lora()) {
+    TY_ASSIGN_OR_RETURN(options.lora, ParseLora(spec.lora()));
+  }
   options.micro_batch_tokens = Or(int64_t{spec.micro_batch_tokens()}, 16384);
   options.kl_stop = spec.kl_stop();
   TY_ASSIGN_OR_RETURN(options.dtype, ParseDtype(spec.dtype()));

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/cause.h"
 #include "base/status.h"
+#include "model/adapters.h"
 #include "model/catch_torch.h"
 #include "model/loss.h"
 #include "worker/objective_ppo.h"
@@ -286,6 +287,7 @@ absl::Status Update::Step(const Totals& totals) {
     metrics_[set == models_.policy_set ? "policy_lr" : "critic_lr"] = rate;
     set->Update(rate);
   }
+  if (!input_.critic_only) model::RefreshMerged(*models_.policy, *models_.reference);
   return absl::OkStatus();
 }
 

@@ -9,11 +9,12 @@ import pathlib
 import unittest
 
 from local_up import ROOT, LocalUp
+from peft import PeftConfig
 from transformers import AutoTokenizer
 
 # The later ones use what the earlier ones wrote.
-ORDER = ("fake", "tokenizer", "tokenize", "pretrain", "sft", "reward_model", "generate", "ppo",
-         "eval", "pipeline")
+ORDER = ("fake", "tokenizer", "tokenize", "pretrain", "sft", "sft_lora", "reward_model", "generate",
+         "ppo", "eval", "pipeline")
 # What a job leaves: the files of its output.
 FILES = {
     "fake": (),
@@ -21,6 +22,7 @@ FILES = {
     "tokenize": (),
     "pretrain": ("config.json", "model.safetensors", "tokenizer.json"),
     "sft": ("config.json", "model.safetensors", "tokenizer.json"),
+    "sft_lora": ("config.json", "model.safetensors", "tokenizer.json"),
     "reward_model": ("config.json", "model.safetensors", "tokenizer.json"),
     "generate": ("answers.jsonl",),
     "ppo": ("config.json", "model.safetensors", "tokenizer.json"),
@@ -64,10 +66,22 @@ class SpecsTest(unittest.TestCase):
                 if name == "pipeline":
                     continue
                 outputs = json.loads(ended.stdout)["outputs"]
-                self.assertEqual(len(outputs), 1)
+                self.assertEqual([output["name"] for output in outputs][1:],
+                                 ["adapter"] if name == "sft_lora" else [])
                 directory = self.directory_of(outputs[0]["uri"])
                 for file in ("manifest.json", *FILES[name]):
                     self.assertTrue((directory / file).is_file(), f"{directory} lacks {file}")
+
+    def test_an_adapter_is_an_output_that_peft_loads(self):
+        copy = self.up.home / "adapter"
+        self.ok("export", "sft-lora/adapter", str(copy))
+        config = PeftConfig.from_pretrained(copy)
+        self.assertEqual((config.task_type, config.r, config.lora_alpha), ("CAUSAL_LM", 8, 16))
+        base = pathlib.Path(config.base_model_name_or_path)
+        self.assertTrue((base / "model.safetensors").is_file(), base)
+        text = self.ok("generate", "sft-lora/model", "continue: the film was", "--max-new-tokens",
+                       "4")
+        self.assertTrue(text.strip())
 
     def test_generate_asks_as_the_model_was_trained(self):
         out = self.ok("generate", "sft/model", "continue: the film was", "continue: the music is",

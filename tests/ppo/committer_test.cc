@@ -138,7 +138,7 @@ TEST_F(CommitterTest, TheFinalPolicyIsAnArtifactWithItsTokenizer) {
                             {"roles", {{"assistant", {{"prefix", "A:"}, {"suffix", "<end>"}}}}},
                             {"end_of_turn", "<end>"}};
   Committer committer(options_, learners_.get(), &session_);
-  const auto policy = committer.ExportPolicy(state_);
+  const auto policy = committer.ExportPolicy(state_, PolicyForm::kModel);
   ASSERT_TRUE(policy.ok()) << policy.status();
   EXPECT_EQ(policy->uri, "root://runs/run/e3/policy");
   const auto manifest =
@@ -157,6 +157,19 @@ TEST_F(CommitterTest, TheFinalPolicyIsAnArtifactWithItsTokenizer) {
   const auto config = ReadJsonFile(Directory("policy") + "/tokenizer_config.json");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_THAT(config->value("chat_template", ""), ::testing::HasSubstr("\"A:\""));
+}
+
+TEST_F(CommitterTest, AnAdapterIsAnArtifactBesideThePolicy) {
+  ASSERT_TRUE(MakeDirectories(dir_.File("tokenizer")).ok());
+  Committer committer(options_, learners_.get(), &session_);
+  const auto adapter = committer.ExportPolicy(state_, PolicyForm::kAdapter);
+  ASSERT_TRUE(adapter.ok()) << adapter.status();
+  EXPECT_EQ(adapter->uri, "root://runs/run/e3/adapter");
+  const auto manifest =
+      checkpoint::ReadManifest({Directory("adapter"), adapter->manifest_sha256});
+  ASSERT_TRUE(manifest.ok()) << manifest.status();
+  EXPECT_EQ(manifest->kind, "adapter");
+  EXPECT_EQ(manifest->files.at(0).path, "adapter_model.safetensors");
 }
 
 // The checkpoint that the learners say they restored.

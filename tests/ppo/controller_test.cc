@@ -137,6 +137,19 @@ TEST_F(ControllerTest, TrainsEveryRowOnceCommitsAndRecordsThePolicy) {
   }
 }
 
+TEST_F(ControllerTest, AdaptersAreASecondOutput) {
+  options_.adapter = true;
+  options_.iterations = 1;
+  FakeSession session;
+  session.SetPeers(Peers({&AddRollout()}));
+  ASSERT_TRUE(Run(session).ok());
+  const auto outputs = session.outputs();
+  ASSERT_THAT(outputs, SizeIs(2));
+  EXPECT_EQ(outputs[1].name, "adapter");
+  EXPECT_EQ(outputs[1].type, "adapter");
+  EXPECT_TRUE(std::filesystem::exists(root_ + "/run/e3/adapter/adapter_model.safetensors"));
+}
+
 TEST_F(ControllerTest, ARolloutKilledInTheMiddleChangesNoToken) {
   const std::string undisturbed = Undisturbed();
   FakeSession session;

@@ -366,7 +366,8 @@ grpc::Status FakeLearner::Save(grpc::ServerContext* context, const v1::SaveReque
 grpc::Status FakeLearner::Export(grpc::ServerContext*, const v1::ExportRequest* request,
                                  v1::SaveResponse* response) {
   absl::MutexLock lock(&mutex_);
-  Write(request->directory(), "model.safetensors", response);
+  Write(request->directory(),
+        request->adapter() ? "adapter_model.safetensors" : "model.safetensors", response);
   return grpc::Status::OK;
 }
 

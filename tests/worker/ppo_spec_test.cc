@@ -103,6 +103,14 @@ TEST_F(PpoSpecTest, TheCriticIsTheGivenOneElseTheFirstLearnedReward) {
             dir_.File("critic"));
 }
 
+TEST_F(PpoSpecTest, AdaptersAreReadForPolicyAndCritic) {
+  EXPECT_FALSE(Plan("")->options.lora.has_value());
+  const auto plan = Plan(R"(lora { rank: 3 targets: "all-linear" })");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->options.lora->rank, 3);
+  EXPECT_THAT(plan->options.lora->targets, ElementsAre("all-linear"));
+}
+
 TEST_F(PpoSpecTest, WhatCannotBeIsNamed) {
   for (const auto& [more, words] : std::vector<std::pair<std::string, std::string>>{
            {R"(kl_loss: "k1")", "its expected gradient is zero"},
@@ -110,6 +118,8 @@ TEST_F(PpoSpecTest, WhatCannotBeIsNamed) {
            {R"(no_eos: "zero")", "must be constant, penalty or mask"},
            {"ema_decay: 0.9", "ppo.ema_decay"},
            {"ptx_weight: 0.1", "ppo.ptx_weight"},
+           {"lora { rank: 2 dropout: 0.5 }", "there is no dropout"},
+           {"sampling { frequency_penalty: 1 }", "ppo.sampling.frequency_penalty is set"},
            {R"(sampling { forbidden_tokens: "two" })", "is 3 tokens of this tokenizer"}}) {
     const absl::Status status = Plan(more).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << more;
