@@ -127,11 +127,11 @@ absl::Status ValidateBeams(const SamplingParameters& p) {
   if (p.temperature != 0 && p.temperature != 1) {
     return OutOfRange("temperature", p.temperature, kNoMeaning);
   }
-  if (p.top_k > 0) return OutOfRange("top_k", p.top_k, kNoMeaning);
+  if (p.top_k > 1) return OutOfRange("top_k", p.top_k, kNoMeaning);
   if (p.top_p < 1) return OutOfRange("top_p", p.top_p, kNoMeaning);
   if (p.min_p > 0) return OutOfRange("min_p", p.min_p, kNoMeaning);
   if (p.typical_p < 1) return OutOfRange("typical_p", p.typical_p, kNoMeaning);
-  if (p.best_of > 0) return OutOfRange("best_of", p.best_of, kNoMeaning);
+  if (p.best_of > 1) return OutOfRange("best_of", p.best_of, kNoMeaning);
   if (p.top_logprobs > 0) {
     return OutOfRange("top_logprobs", p.top_logprobs, "not with a beam search; leave it out");
   }

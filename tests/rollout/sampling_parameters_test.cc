@@ -77,6 +77,7 @@ TEST(SamplingParametersTest, ABeamSearchDrawsNothing) {
   };
   EXPECT_EQ(message([](auto&) {}), "");
   EXPECT_EQ(message([](auto& p) { p.temperature = 0; }), "");
+  EXPECT_EQ(message([](auto& p) { p.top_k = 1, p.best_of = 1; }), "");
   EXPECT_THAT(message([](auto& p) { p.beam.width = 1; }), HasSubstr("beam.width is 1"));
   EXPECT_THAT(message([](auto& p) { p.beam.width = 65; }), HasSubstr("beam.width is 65"));
   EXPECT_THAT(message([](auto& p) { p.beam.length_penalty = std::nan(""); }),
