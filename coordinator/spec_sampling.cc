@@ -249,6 +249,10 @@ void ValidatePpo(const v1::PpoSpec& spec, SpecChecks checks) {
   ValidateReward(spec.reward(), checks.Under("reward"));
   ValidateData(spec.data(), checks.Under("data"));
   ValidateSampling(spec.sampling(), checks.Under("sampling"));
+  RefusePolicyChanges(
+      spec.sampling(),
+      "is set: PPO's learners do not recompute what it does to the policy; leave it out",
+      checks.Under("sampling"));
   ValidateOptimizer(spec.actor(), checks.Under("actor"));
   if (spec.has_critic_optimizer()) {
     ValidateOptimizer(spec.critic_optimizer(), checks.Under("critic_optimizer"));
@@ -264,10 +268,6 @@ void ValidateGenerate(const v1::GenerateSpec& spec, SpecChecks checks) {
   checks.AtLeast("limit", static_cast<double>(spec.limit()), 0);
   if (spec.has_chat_template()) {
     ValidateChatTemplate(spec.chat_template(), checks.Under("chat_template"));
-  RefusePolicyChanges(
-      spec.sampling(),
-      "is set: PPO's learners do not recompute what it does to the policy; leave it out",
-      checks.Under("sampling"));
   }
   ValidateSampling(spec.sampling(), checks.Under("sampling"));
   if (spec.has_reward()) ValidateReward(spec.reward(), checks.Under("reward"));
@@ -301,11 +301,6 @@ void ValidateEval(const v1::EvalSpec& spec, SpecChecks checks) {
     ValidateChatTemplate(spec.chat_template(), checks.Under("chat_template"));
   }
   if (!spec.prompts().empty()) ValidateSampling(spec.sampling(), checks.Under("sampling"));
-  if (spec.has_reward()) ValidateReward(spec.reward(), checks.Under("reward"));
-  ValidateMetrics(spec, checks);
-}
-
-}  // namespace trainyard::coordinator
   for (const v1::EvalMetric& metric : spec.metrics()) {
     if (metric.kind() != "kl_to_baseline") continue;
     RefusePolicyChanges(
@@ -315,3 +310,8 @@ void ValidateEval(const v1::EvalSpec& spec, SpecChecks checks) {
                      "of both out"),
         checks.Under("sampling"));
   }
+  if (spec.has_reward()) ValidateReward(spec.reward(), checks.Under("reward"));
+  ValidateMetrics(spec, checks);
+}
+
+}  // namespace trainyard::coordinator

@@ -20,12 +20,6 @@ TEST(SpecSamplingTest, RulesOfTheKindsThatDrawAnswers) {
       {kPpo, {"roles=[{name: controller, count: 2}]"}, "but a controller of this job is 1"},
       {kGenerate, {"generate.prompts=[]"}, "generate.prompts is empty"},
       {kGenerate, {"generate.sampling.top_p=1.5"}, "top_p is 1.5, must be within 0 .. 1"},
-      {kEval, {"eval.models.b.name=a"}, "is used by two models"},
-      {kEval, {"eval.models.b.baseline=true"}, "is set on two models"},
-      {kEval, {"eval.metrics.0.kind=polarity"}, "eval.metrics[0].file is missing"},
-      {kEval, {"eval.gates=[{metric: variety}]"}, "bounds nothing"},
-      {kEval, {"roles=[{name: rollout, count: 1}]"}, "but a rollout of this job is 2"},
-  });
       {kGenerate, {"generate.sampling.min_p=2"}, "sampling.min_p is 2, must be within 0 .. 1"},
       {kGenerate, {"generate.sampling.typical_p=-1"}, "sampling.typical_p is -1"},
       {kGenerate, {"generate.sampling.repetition_penalty=-1"}, "repetition_penalty is -1"},
@@ -53,10 +47,16 @@ TEST(SpecSamplingTest, RulesOfTheKindsThatDrawAnswers) {
       {kPpo, {"ppo.sampling.beam={width: 2}"}, "ppo.sampling.beam is set: PPO's learners"},
       {kPpo, {"ppo.sampling.best_of=4"}, "ppo.sampling.best_of is set: PPO's learners"},
       {kPpo, {"ppo.sampling.allowed_tokens=[a]"}, "ppo.sampling.allowed_tokens is set"},
+      {kEval, {"eval.models.b.name=a"}, "is used by two models"},
+      {kEval, {"eval.models.b.baseline=true"}, "is set on two models"},
+      {kEval, {"eval.metrics.0.kind=polarity"}, "eval.metrics[0].file is missing"},
+      {kEval, {"eval.gates=[{metric: variety}]"}, "bounds nothing"},
+      {kEval,
+       {"eval.metrics.0.kind=kl_to_baseline", "eval.sampling.repetition_penalty=1.2"},
+       "eval.sampling.repetition_penalty is set: the metric"},
+      {kEval, {"roles=[{name: rollout, count: 1}]"}, "but a rollout of this job is 2"},
+  });
 }
 
 }  // namespace
 }  // namespace trainyard::coordinator
-      {kEval,
-       {"eval.metrics.0.kind=kl_to_baseline", "eval.sampling.repetition_penalty=1.2"},
-       "eval.sampling.repetition_penalty is set: the metric"},
