@@ -236,7 +236,7 @@ def time_encoding(ours, theirs, threads, tokenizer, texts, pairs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build/release")
-    parser.add_argument("--megabytes", type=float, default=1.5, help="of each text")
+    parser.add_argument("--megabytes", type=float, default=1, help="of each text")
     parser.add_argument("--pairs", type=int, default=3)
     options = parser.parse_args()
     result = {"bench": "tokenizer", "peer": f"tokenizers {tokenizers.__version__}",
