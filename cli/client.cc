@@ -156,6 +156,12 @@ absl::StatusOr<v1::Job> Client::Scale(const v1::ScaleJobRequest& request) {
   return Ask(*jobs_, &JobService::Stub::ScaleJob, request, patience_);
 }
 
+absl::StatusOr<v1::GetServingResponse> Client::GetServing(const std::string& job) {
+  v1::GetServingRequest request;
+  request.set_job(job);
+  return rpc::Call(*jobs_, &JobService::Stub::GetServing, request, {.timeout = patience_});
+}
+
 absl::StatusOr<v1::Node> Client::Cordon(const std::string& node, bool uncordon) {
   v1::CordonNodeRequest request;
   request.set_node(node);

@@ -50,6 +50,8 @@ class Client {
   absl::StatusOr<v1::Job> Retry(const std::string& job);
   absl::StatusOr<v1::Pipeline> RetryPipeline(const std::string& pipeline);
   absl::StatusOr<v1::Job> Scale(const v1::ScaleJobRequest& request);
+  // One try: Unavailable while nothing serves yet.
+  absl::StatusOr<v1::GetServingResponse> GetServing(const std::string& job);
   absl::StatusOr<v1::Node> Cordon(const std::string& node, bool uncordon);
   absl::StatusOr<v1::Node> Drain(const std::string& node, absl::Duration deadline);
 

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "cli/artifact_copy.h"
+#include "cli/chat.h"
 #include "cli/local_cluster.h"
 #include "cli/model_template.h"
 #include "cli/run_job.h"
@@ -21,6 +22,9 @@ struct GenerateOptions {
   int64_t limit = 0;
   SamplingFlags sampling;
   std::vector<std::string> roots;
+  bool chat = false;
+  std::string system;
+  bool answer_limited = false;  // --max-new-tokens was given
 };
 
 absl::StatusOr<v1::JobSpec> SpecOf(const GenerateOptions& options, const Roots& roots,
@@ -57,9 +61,31 @@ absl::Status PrintAnswers(const std::string& rows) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<ChatOptions> ChatOf(const GenerateOptions& options) {
+  if (!options.file.empty() || options.limit != 0) {
+    return absl::InvalidArgumentError(
+        "--file and --limit are not for --chat: messages are texts or lines of standard input");
+  }
+  ChatOptions chat;
+  chat.model = options.model;
+  chat.chat_template = options.sampling.chat_template;
+  chat.system = options.system;
+  chat.messages = options.prompts;
+  TY_ASSIGN_OR_RETURN(chat.sampling, SamplingOf(options.sampling));
+  if (!options.answer_limited) chat.sampling.set_max_new_tokens(0);
+  return chat;
+}
+
 absl::StatusOr<int> Generate(const Globals& globals, const GenerateOptions& options) {
   TY_ASSIGN_OR_RETURN(Client client, Connect(globals));
   TY_ASSIGN_OR_RETURN(const Roots roots, RootsOf(client.address(), options.roots));
+  if (options.chat) {
+    TY_ASSIGN_OR_RETURN(const ChatOptions chat, ChatOf(options));
+    return Chat(globals, chat, roots, client);
+  }
+  if (!options.system.empty()) {
+    return absl::InvalidArgumentError("--system is only for --chat");
+  }
   TY_ASSIGN_OR_RETURN(const v1::JobSpec spec, SpecOf(options, roots, client));
   int exit_code = kExitOk;
   const auto job = RunJob(client, spec, &exit_code);
@@ -79,7 +105,7 @@ absl::StatusOr<int> Generate(const Globals& globals, const GenerateOptions& opti
 
 void AddGenerate(CLI::App& app, Globals* globals) {
   CLI::App* verb = AddVerb(app, globals, "generate",
-                           "Run a generate job from flags, wait for it and print the answers",
+                           "Run a generate job from flags and print its answers; --chat: talk",
                            "trainyard generate my-sft/model 'continue: the film was' --n 2");
   const auto options = std::make_shared<GenerateOptions>();
   verb->add_option("MODEL", options->model, "root://NAME/path, JOB/OUTPUT or PIPELINE/STAGE/OUTPUT")
@@ -89,10 +115,17 @@ void AddGenerate(CLI::App& app, Globals* globals) {
                    "JSONL of prompts (also .gz or .zst): root://NAME/path or JOB/OUTPUT");
   verb->add_option("--limit", options->limit, "only the first so many rows of the file");
   AddSamplingFlags(verb, &options->sampling);
+  verb->add_flag("--chat", options->chat,
+                 "talk: PROMPTs are messages, without any a line of standard input is one; answers "
+                 "are as long as the model's context lasts unless --max-new-tokens is given");
+  verb->add_option("--system", options->system, "with --chat: what stands before everything");
   verb->add_option("--root", options->roots,
                    "NAME=DIRECTORY where a root is mounted here (known for `trainyard up`)")
       ->allow_extra_args(false);
-  SetBody(verb, globals, [globals, options] { return Generate(*globals, *options); });
+  SetBody(verb, globals, [globals, options, verb] {
+    options->answer_limited = verb->count("--max-new-tokens") > 0;
+    return Generate(*globals, *options);
+  });
 }
 
 }  // namespace trainyard::cli

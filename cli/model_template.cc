@@ -28,6 +28,16 @@ absl::StatusOr<std::optional<v1::ChatTemplate>> RecordedTemplate(const std::stri
   return wire;
 }
 
+absl::StatusOr<std::string> ModelDirectory(const std::string& model, const Roots& roots,
+                                           Client& client) {
+  std::string uri = model;
+  if (!absl::StrContains(model, "://")) {
+    TY_ASSIGN_OR_RETURN(const v1::Artifact artifact, FindArtifact(client, model));
+    uri = artifact.uri();
+  }
+  return roots.ResolveExisting(uri);
+}
+
 absl::StatusOr<std::optional<v1::ChatTemplate>> ChooseTemplate(const std::string& flag,
                                                                const std::string& model,
                                                                const Roots& roots,
@@ -38,12 +48,7 @@ absl::StatusOr<std::optional<v1::ChatTemplate>> ChooseTemplate(const std::string
     named.set_name(flag);
     return named;
   }
-  std::string uri = model;
-  if (!absl::StrContains(model, "://")) {
-    TY_ASSIGN_OR_RETURN(const v1::Artifact artifact, FindArtifact(client, model));
-    uri = artifact.uri();
-  }
-  TY_ASSIGN_OR_RETURN(const std::string directory, roots.ResolveExisting(uri));
+  TY_ASSIGN_OR_RETURN(const std::string directory, ModelDirectory(model, roots, client));
   return RecordedTemplate(directory);
 }
 

@@ -18,6 +18,11 @@ namespace trainyard::cli {
 // manifest does not read, or the text is none of the templates known: lists them.
 absl::StatusOr<std::optional<v1::ChatTemplate>> RecordedTemplate(const std::string& directory);
 
+// Where `model` (root://NAME/path, JOB/OUTPUT or PIPELINE/STAGE/OUTPUT) is on this machine.
+// NotFound when it is not there.
+absl::StatusOr<std::string> ModelDirectory(const std::string& model, const Roots& roots,
+                                           Client& client);
+
 // The template for prompts to `model` (root://NAME/path, JOB/OUTPUT or PIPELINE/STAGE/OUTPUT):
 // `flag` is "none", a template's name, or empty for the recorded one. NotFound when the model is
 // not there.

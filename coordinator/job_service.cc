@@ -12,6 +12,7 @@
 #include "coordinator/submission.h"
 #include "coordinator/watch_stream.h"
 #include "coordinator/wire.h"
+#include "rpc/status.h"
 
 namespace trainyard::coordinator {
 namespace {
@@ -75,6 +76,46 @@ grpc::ServerUnaryReactor* Explain(const ServiceParts& parts, grpc::CallbackServe
   };
   if (!parts.reads.Post(std::move(ask))) Finish(context, reactor, Overloaded());
   return reactor;
+}
+
+// Where the live job is served. Callers are whoever may cancel it.
+absl::StatusOr<v1::GetServingResponse> ServingOf(const ServiceParts& parts,
+                                                 const std::string& job) {
+  TY_ASSIGN_OR_RETURN(const JobRecord record, FindJob(parts, job));
+  v1::JobSpec spec;
+  spec.ParseFromString(*record.spec);
+  if (!spec.generate().serve()) {
+    return rpc::WithDetail(
+        absl::FailedPreconditionError(absl::StrCat("job ", record.id, " is not served")),
+        {.reason = "NOT_SERVED", .remedy = "submit a generate job with serve: true"});
+  }
+  const auto view = parts.board.Find(record.id);
+  if (!view.has_value() || view->job.finished || view->job.desired == DesiredState::kCancel) {
+    return rpc::WithDetail(
+        absl::FailedPreconditionError(absl::StrCat("job ", record.id, " is over")),
+        {.reason = "NOT_SERVED", .remedy = "trainyard describe says why; submit another"});
+  }
+  if (view->job.desired == DesiredState::kPause) {
+    return rpc::WithDetail(
+        absl::FailedPreconditionError(absl::StrCat("job ", record.id, " is paused")),
+        {.reason = "NOT_SERVED", .remedy = "trainyard resume lets it go on"});
+  }
+  v1::GetServingResponse serving;
+  for (const auto& [uid, task] : view->tasks) {
+    const bool ready = task.state == TaskState::kReady || task.state == TaskState::kRunning;
+    if (task.role == "rollout" && ready && !task.stop && !task.endpoint.empty()) {
+      serving.add_endpoints(task.endpoint);
+    }
+  }
+  if (serving.endpoints().empty()) {
+    return absl::UnavailableError(
+        absl::StrCat("no rollout task of job ", record.id, " is ready yet",
+                     view->job.reason.empty() ? "" : ": ", view->job.reason));
+  }
+  serving.set_job_id(record.id);
+  serving.set_epoch(view->job.epoch);
+  serving.set_secret(view->job.secret);
+  return serving;
 }
 
 }  // namespace
@@ -264,6 +305,15 @@ grpc::ServerUnaryReactor* JobService::ScaleJob(grpc::CallbackServerContext* cont
                                      .etag = request->etag()};
       },
       [this, response](const Reply& reply) { AnswerJob(parts_, reply, response); });
+}
+
+grpc::ServerUnaryReactor* JobService::GetServing(grpc::CallbackServerContext* context,
+                                                 const v1::GetServingRequest* request,
+                                                 v1::GetServingResponse* response) {
+  return ReadCall(parts_, context, [this, request, response]() -> absl::Status {
+    TY_ASSIGN_OR_RETURN(*response, ServingOf(parts_, request->job()));
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace trainyard::coordinator

@@ -58,6 +58,10 @@ class JobService final : public v1::JobService::CallbackService {
   grpc::ServerUnaryReactor* ScaleJob(grpc::CallbackServerContext* context,
                                      const v1::ScaleJobRequest* request,
                                      v1::Job* response) override;
+  // Hands out a job's secret: only of a generate job with `serve`, which has nothing to commit.
+  grpc::ServerUnaryReactor* GetServing(grpc::CallbackServerContext* context,
+                                       const v1::GetServingRequest* request,
+                                       v1::GetServingResponse* response) override;
 
  private:
   grpc::ServerUnaryReactor* Change(grpc::CallbackServerContext* context, const ChangeJob& change,

@@ -215,6 +215,20 @@ void ValidatePpoObjective(const v1::PpoSpec& spec, SpecChecks checks) {
   if (spec.ptx_weight() != 0) checks.Violation("ptx_weight", "is not supported yet; leave it out");
 }
 
+// A served job asks nothing itself: what calls say of sampling and prompts is theirs.
+void ValidateServe(const v1::GenerateSpec& spec, SpecChecks checks) {
+  const char kTheirs[] = "is not for a job with serve: whoever calls it says so";
+  if (!spec.prompts().empty()) checks.Violation("prompts", kTheirs);
+  if (spec.limit() != 0) checks.Violation("limit", kTheirs);
+  if (spec.shuffle_seed() != 0) checks.Violation("shuffle_seed", kTheirs);
+  if (spec.has_chat_template()) checks.Violation("chat_template", kTheirs);
+  if (spec.has_sampling()) checks.Violation("sampling", kTheirs);
+  if (spec.has_reward()) {
+    checks.Violation("reward", "is not for a job with serve: its answers are not scored");
+  }
+  checks.Within("serve_idle_seconds", spec.serve_idle_seconds(), 0, kMaxServeIdleSeconds);
+}
+
 void ValidateMetrics(const v1::EvalSpec& spec, SpecChecks checks) {
   std::set<std::string> names;
   for (int i = 0; i < spec.metrics_size(); ++i) {
@@ -264,6 +278,10 @@ void ValidatePpo(const v1::PpoSpec& spec, SpecChecks checks) {
 void ValidateGenerate(const v1::GenerateSpec& spec, SpecChecks checks) {
   checks.File("model", spec.has_model(), spec.model(), true);
   checks.File("tokenizer", spec.has_tokenizer(), spec.tokenizer(), false);
+  if (spec.serve()) return ValidateServe(spec, checks);
+  if (spec.serve_idle_seconds() != 0) {
+    checks.Violation("serve_idle_seconds", "is only for serve: true");
+  }
   ValidateSources("prompts", spec.prompts(), checks);
   checks.AtLeast("limit", static_cast<double>(spec.limit()), 0);
   if (spec.has_chat_template()) {
@@ -288,9 +306,10 @@ void ValidateEval(const v1::EvalSpec& spec, SpecChecks checks) {
       here.Violation("baseline", "is set on two models; keep one");
     }
   }
-  if (spec.prompts().empty() && spec.text().empty()) {
-    checks.Violation("prompts", "is empty, and so is text; give rows to measure on");
+  if (spec.prompts().empty() && spec.text().empty() && spec.tasks().empty()) {
+    checks.Violation("prompts", "is empty, and so are text and tasks; give rows to measure on");
   }
+  ValidateEvalTasks(spec, checks);
   for (int i = 0; i < spec.prompts_size(); ++i) {
     ValidateSource(spec.prompts(i), checks.Under("prompts", i));
   }

@@ -127,7 +127,7 @@ class FakeNode::Session {
 
   // Says it on a session of the task. The answer to the heartbeat behind it shows that it was
   // heard.
-  void Report(const v1::TaskAssignment& task, const v1::TaskMetrics& metrics) {
+  void Report(const v1::TaskAssignment& task, const v1::TaskMessage& said) {
     grpc::ClientContext context;
     rpc::PrepareContext({.timeout = kLimit}, &context);
     const auto stream = tasks_->Session(&context);
@@ -137,8 +137,7 @@ class FakeNode::Session {
     message.mutable_hello()->set_task_uid(task.task_uid());
     message.mutable_hello()->set_secret(task.secret());
     bool open = stream->Write(message);
-    *message.mutable_metrics() = metrics;
-    open = open && stream->Write(message);
+    open = open && stream->Write(said);
     message.mutable_heartbeat()->set_sequence(1);
     open = open && stream->Write(message);
     v1::CoordinatorToTask answer;
@@ -247,10 +246,16 @@ void FakeNode::Commit(const std::string& job, const std::string& task, int64_t s
 
 void FakeNode::Report(const std::string& job, const std::string& task, int64_t step,
                       const std::string& metric, double value) {
-  v1::TaskMetrics metrics;
-  metrics.set_step(step);
-  (*metrics.mutable_values())[metric] = value;
-  session_->Report(session_->Await(job, task), metrics);
+  v1::TaskMessage said;
+  said.mutable_metrics()->set_step(step);
+  (*said.mutable_metrics()->mutable_values())[metric] = value;
+  session_->Report(session_->Await(job, task), said);
+}
+
+void FakeNode::Serve(const std::string& job, const std::string& task, const std::string& endpoint) {
+  v1::TaskMessage said;
+  said.mutable_ready()->set_endpoint(endpoint);
+  session_->Report(session_->Await(job, task), said);
 }
 
 void FakeNode::Succeed(const std::string& job, const std::string& task,

@@ -35,6 +35,8 @@ class FakeNode {
   // The task reports the value of a metric at a step; the coordinator has heard it.
   void Report(const std::string& job, const std::string& task, int64_t step,
               const std::string& metric, double value);
+  // The task serves at this address; the coordinator has heard it.
+  void Serve(const std::string& job, const std::string& task, const std::string& endpoint);
   // The task records the job's one output and every task of the job exits.
   void Succeed(const std::string& job, const std::string& task, const v1::Artifact& output);
   // The task's process ended, and after it those of the job's other tasks.

@@ -178,5 +178,64 @@ TEST_F(JobServiceTest, OnlyAnElasticRoleIsScaled) {
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("trainer"));
 }
 
+// A generate job that serves, its controller and its rollout task placed on an agent.
+class ServingTest : public ServiceTest {
+ protected:
+  void SetUp() override {
+    ServiceTest::SetUp();
+    agent_ = Agent("a");
+    const auto job = Submit(Job(kServe, {}), "r");
+    ASSERT_TRUE(job.ok()) << job.status();
+    for (const v1::TaskAssignment& assignment : Assignments(*agent_, 2)) {
+      Running(*agent_, assignment.task_uid());
+      if (assignment.role() == "rollout") rollout_ = assignment;
+    }
+  }
+  absl::StatusOr<v1::GetServingResponse> Serving(const std::string& job) {
+    v1::GetServingRequest request;
+    request.set_job(job);
+    return Ask(&v1::JobService::Stub::GetServing, request);
+  }
+  // The rollout task says that it serves; then it is known.
+  void Serve() {
+    const auto task = Task(rollout_);
+    v1::TaskMessage message;
+    message.mutable_ready()->set_endpoint("127.0.0.1:7");
+    ASSERT_TRUE(task->Send(message));
+    ASSERT_TRUE(testing::WaitUntil(kStreamLimit, [this] { return Serving("served").ok(); }));
+  }
+
+  static constexpr char kServe[] =
+      "name: served\ngenerate: {model: root://runs/model, serve: true}\n";
+  std::unique_ptr<AgentLine> agent_;
+  v1::TaskAssignment rollout_;
+};
+
+TEST_F(ServingTest, AServedJobHandsOutWhereItIsCalledAndTheRightTo) {
+  const auto early = Serving("served");
+  EXPECT_EQ(early.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(early.status().message()), HasSubstr("no rollout task of job"));
+  Serve();
+  const auto serving = Serving("served");
+  ASSERT_TRUE(serving.ok()) << serving.status();
+  EXPECT_THAT(serving->endpoints(), ::testing::ElementsAre("127.0.0.1:7"));
+  EXPECT_EQ(serving->job_id(), rollout_.job_id());
+  EXPECT_EQ(serving->epoch(), rollout_.epoch());
+  EXPECT_EQ(serving->secret(), rollout_.secret());
+}
+
+TEST_F(ServingTest, TheRightToAnyOtherJobIsNotHandedOut) {
+  ASSERT_TRUE(Submit(Named("other"), "r2").ok());
+  const auto other = Serving("other");
+  EXPECT_EQ(other.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(rpc::DetailOf(other.status())->reason, "NOT_SERVED");
+  EXPECT_EQ(Serving("nobody").status().code(), absl::StatusCode::kNotFound);
+  Serve();
+  ASSERT_TRUE(Cancel("served").ok());
+  const auto over = Serving(rollout_.job_id());
+  EXPECT_EQ(over.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(over.status().message()), HasSubstr("is over"));
+}
+
 }  // namespace
 }  // namespace trainyard::coordinator
