@@ -37,12 +37,16 @@ def rendered(tokenizer, messages, answer_follows):
 
 
 def greedy_answers(model, tokenizer, questions, tokens):
-    answers = []
+    """Of one conversation: each question follows the answers before it."""
+    messages, answers = [], []
     for question in questions:
-        ids = rendered(tokenizer, [{"role": "user", "content": question}], answer_follows=True)
+        messages.append({"role": "user", "content": question})
+        ids = rendered(tokenizer, messages, answer_follows=True)
         out = model.generate(torch.tensor([ids]), do_sample=False, max_new_tokens=tokens,
                              attention_mask=torch.ones(1, len(ids), dtype=torch.long))
         answers.append(out[0, len(ids):].tolist())
+        said = tokenizer.decode(answers[-1], skip_special_tokens=True)
+        messages.append({"role": "assistant", "content": said})
     return answers
 
 

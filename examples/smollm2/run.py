@@ -53,7 +53,7 @@ def prepare(out):
 
 
 def chat(cluster, model):
-    """Greedy answers of a model to QUESTIONS: rows of answers.jsonl."""
+    """Greedy answers of a model to QUESTIONS, in one conversation: rows of answers.jsonl."""
     done = subprocess.run(
         [cluster.cli, "--coordinator", cluster.address, "generate", model, "--chat", *QUESTIONS,
          "--temperature", "0", "--max-new-tokens", str(ANSWER_TOKENS), "-o", "json"],

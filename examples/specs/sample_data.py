@@ -48,7 +48,11 @@ def main():
         write(out / f"rated{split}.jsonl",
               ({"prompt": f"continue: {a}", "response": b, "score": rating, "group": "film"}
                for a, b, rating in sentences))
-    print(f"{out}: text, sft and rated rows, {ROWS[''] + ROWS['-valid']} of each")
+        write(out / f"judged{split}.jsonl",
+              ({"sentence": a + b, "choices": ["good", "mixed", "bad"],
+                "verdict": "good" if rating > 0 else "bad" if rating < 0 else "mixed"}
+               for a, b, rating in sentences))
+    print(f"{out}: text, sft, rated and judged rows, {ROWS[''] + ROWS['-valid']} of each")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from transformers import AutoTokenizer
 
 # The later ones use what the earlier ones wrote.
 ORDER = ("fake", "tokenizer", "tokenize", "pretrain", "sft", "sft_lora", "reward_model", "generate",
-         "ppo", "eval", "pipeline")
+         "ppo", "eval", "eval_tasks", "pipeline")
 # What a job leaves: the files of its output.
 FILES = {
     "fake": (),
@@ -27,6 +27,7 @@ FILES = {
     "generate": ("answers.jsonl",),
     "ppo": ("config.json", "model.safetensors", "tokenizer.json"),
     "eval": ("report.json",),
+    "eval_tasks": ("report.json", "tasks.jsonl"),
 }
 
 
@@ -94,6 +95,14 @@ class SpecsTest(unittest.TestCase):
         text = self.ok("generate", "ppo/policy", "continue: the film was", "--max-new-tokens",
                        "12")
         self.assertIn("> continue: the film was\n", text)
+
+    def test_a_trained_model_is_talked_to_under_its_own_template(self):
+        said = self.ok("generate", "sft/model", "--chat", "continue: the film was",
+                       "--max-new-tokens", "12", "--temperature", "0", "-o", "json")
+        drawn = self.ok("generate", "sft/model", "continue: the film was", "--max-new-tokens", "12",
+                        "--temperature", "0", "-o", "json")
+        self.assertEqual(json.loads(said)["answers"][0]["text"],
+                         json.loads(drawn)["answers"][0]["text"])
 
     def test_generate_takes_a_stage_of_a_pipeline(self):
         self.ok("generate", "small-line/sft/model", "continue: the film was",
