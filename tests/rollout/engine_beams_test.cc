@@ -181,16 +181,29 @@ TEST(EngineBeams, AHypothesisDoesNotDependOnItsCompany) {
   }
 }
 
+// In caches that barely hold one of the searches all of them end, and with the same hypotheses.
 TEST(EngineBeams, BeamsThatWerePreemptedGiveTheSame) {
-  const auto tight = MakeEngine(Options({64, 64}, 22)), roomy = MakeEngine();
+  const auto roomy = MakeEngine();
   std::vector<GenerateRequest> requests;
-  for (uint64_t i = 0; i < 6; ++i) {
-    requests.push_back(i % 3 == 0 ? Request(i, 10, 80) : BeamRequest(i, 3, 10, 70));
+  for (uint64_t i = 0; i < 8; ++i) {
+    requests.push_back(i % 3 == 0 ? Request(i, 10, 80)
+                                  : BeamRequest(i, 2 + static_cast<int>(i % 2), 10, 70));
+    if (i % 3 == 0) requests.back().n = 2;
   }
-  const auto squeezed = RunAll(*tight, requests), free = RunAll(*roomy, requests);
-  EXPECT_GT(tight->Load().preemptions, 3);
+  const auto free = RunAll(*roomy, requests);
   EXPECT_EQ(roomy->Load().preemptions, 0);
-  for (const auto& [name, completion] : free) ExpectSame(squeezed.at(name), completion);
+  int64_t preemptions = 0;
+  for (const ScheduleLimits& limits : {ScheduleLimits{64, 64}, {5, 8}, {1, 3}}) {
+    for (const int blocks : {18, 19, 23}) {
+      SCOPED_TRACE(testing::Message() << limits.max_step_tokens << " tokens " << blocks);
+      const auto tight = MakeEngine(Options(limits, blocks));
+      const auto squeezed = RunAll(*tight, requests);
+      preemptions += tight->Load().preemptions;
+      ASSERT_EQ(squeezed.size(), free.size());
+      for (const auto& [name, completion] : free) ExpectSame(squeezed.at(name), completion);
+    }
+  }
+  EXPECT_GT(preemptions, 10);
 }
 
 TEST(EngineBeams, WhatASearchCanNotHoldIsRefused) {
