@@ -20,7 +20,8 @@
 namespace trainyard::tokenizer {
 namespace {
 
-constexpr int64_t kMaxVocabulary = int64_t{1} << 24;
+// Ids may leave holes, but a short file must not ask for gigabytes.
+constexpr int64_t kMaxVocabulary = int64_t{1} << 24, kMaxHoles = int64_t{1} << 20;
 constexpr char kJsonFile[] = "tokenizer.json";
 constexpr char kVocabFile[] = "vocab.json";
 constexpr char kMergesFile[] = "merges.txt";
@@ -36,11 +37,13 @@ absl::Status Unsupported(absl::string_view document, absl::string_view component
 
 absl::Status ReadVocabulary(const Json& vocabulary, absl::string_view document, TokenizerSpec* spec,
                             VocabularyIds* ids) {
+  const int64_t limit =
+      std::min(kMaxVocabulary, static_cast<int64_t>(vocabulary.size()) + kMaxHoles);
   for (const auto& [token, value] : vocabulary.items()) {
-    if (!value.is_number_integer() || value.get<int64_t>() < 0 ||
-        value.get<int64_t>() >= kMaxVocabulary) {
-      return absl::InvalidArgumentError(absl::StrCat(document, ": the id of token \"", token,
-                                                     "\" must be 0 .. ", kMaxVocabulary - 1));
+    if (!value.is_number_integer() || value.get<int64_t>() < 0 || value.get<int64_t>() >= limit) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          document, ": the id of token \"", token, "\" must be 0 .. ", limit - 1,
+          " in a vocabulary of ", vocabulary.size(), ", but is ", value.dump().substr(0, 40)));
     }
     const size_t id = value.get<size_t>();
     (*ids)[token] = static_cast<TokenId>(id);

@@ -61,6 +61,7 @@ TEST(TokenizerFileTest, RefusesEachComponentItLacksByName) {
   EXPECT_THAT(message_with("/model/merges/0", "a"), HasSubstr("not two tokens"));
   EXPECT_THAT(message_with("/model/merges/0", "a zzzz"), HasSubstr("vocabulary lacks"));
   EXPECT_THAT(message_with("/model/vocab/!", -3), HasSubstr("must be 0"));
+  EXPECT_THAT(message_with("/model/vocab/!", 16'000'000), HasSubstr("but is 16000000"));
   EXPECT_THAT(message_with("/model/vocab/!", 4), HasSubstr("given twice"));
 }
 
