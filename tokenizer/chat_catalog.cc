@@ -87,6 +87,16 @@ ChatTemplateSpec Llama3(const ChatTokens& tokens) {
   return spec;
 }
 
+// Of Llama 3.1, 3.2 and 3.3. Theirs may hold the day of rendering; here it is always the day that
+// they fall back to: what a model was trained on must not depend on when.
+ChatTemplateSpec Llama31(const ChatTokens& tokens) {
+  ChatTemplateSpec spec = Llama3(tokens);
+  absl::StrAppend(&spec.begin, spec.roles[kSystemRole].prefix,
+                  "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n");
+  spec.system_place = SystemPlace::kBegin;
+  return spec;
+}
+
 ChatTemplateSpec Zephyr(const ChatTokens& tokens) {
   ChatTemplateSpec spec;
   for (const char* role : {kSystemRole, kUserRole, kAssistantRole}) {
@@ -124,6 +134,7 @@ constexpr Entry kEntries[] = {
     {"chatml", [](const ChatTokens&) { return ChatMl(); }},
     {"llama2", Llama2},
     {"llama3", Llama3},
+    {"llama3.1", Llama31},
     {"mistral",
      [](const ChatTokens& tokens) {
        return Mistral(tokens, {" [INST] ", " [/INST]", " "}, SystemPlace::kFirstUser);

@@ -56,11 +56,22 @@ class Writer {
   }
 
  private:
-  bool in_user() const { return spec_.system_place != SystemPlace::kOwnTurn; }
+  bool in_user() const {
+    return spec_.system_place == SystemPlace::kFirstUser ||
+           spec_.system_place == SystemPlace::kLastUser;
+  }
 
   // Sets `turns`, and `system` for a system message that stands in a user's.
   void Start() {
     const auto system = spec_.roles.find(kSystemRole);
+    if (spec_.system_place == SystemPlace::kBegin && system != spec_.roles.end()) {
+      absl::StrAppend(&out_, "{% set turns = messages %}{% if messages[0]['role'] == 'system' %}",
+                      Output({absl::StrCat("(messages[0]['content']",
+                                           system->second.trim ? " | trim)" : ")")}),
+                      "{% set turns = messages[1:] %}{% endif %}",
+                      Output({Quoted(system->second.suffix)}));
+      return;
+    }
     if (in_user() && system != spec_.roles.end()) {
       absl::StrAppend(&out_, "{% if messages[0]['role'] == 'system' %}",
                       "{% set system = ", Quoted(system->second.prefix),

@@ -106,10 +106,25 @@ class Layout {
     if (!text.empty()) pieces_.push_back({std::string(text), false, trained});
   }
 
+  bool in_user() const {
+    return spec_.system_place == SystemPlace::kFirstUser ||
+           spec_.system_place == SystemPlace::kLastUser;
+  }
+
   // The system message that opens the conversation: as a user's, or of the template itself.
   void TakeSystem() {
     const bool given = messages_[0].role == kSystemRole;
-    if (given && spec_.system_place != SystemPlace::kOwnTurn) {
+    if (spec_.system_place == SystemPlace::kBegin) {
+      const RoleFormat& format = spec_.roles.at(kSystemRole);
+      if (given) {
+        const absl::string_view text = messages_[0].content;
+        Text(format.trim ? StripWhitespace(text) : text, false);
+        messages_.remove_prefix(1);
+      }
+      Tag(format.suffix, false);
+      return;
+    }
+    if (given && in_user()) {
       system_ = &messages_[0];
       messages_.remove_prefix(1);
       return;
@@ -142,7 +157,7 @@ class Layout {
           "role \"", role, "\" is not in the chat template, which has: ",
           absl::StrJoin(spec_.roles, ", ", append_name)));
     }
-    if (role == kSystemRole && spec_.system_place != SystemPlace::kOwnTurn) {
+    if (role == kSystemRole && in_user()) {
       return absl::InvalidArgumentError(
           "a message of role \"system\" must come first: the chat template puts it into the "
           "user's");
@@ -225,8 +240,8 @@ class Layout {
   }
 
   const ChatTemplateSpec& spec_;
-  absl::Span<const ChatMessage> messages_;  // without one that stands in a user's
-  const ChatMessage* system_ = nullptr;     // that one
+  absl::Span<const ChatMessage> messages_;  // without a system message that is no turn
+  const ChatMessage* system_ = nullptr;     // one that stands in a user's
   size_t last_question_ = 0;
   std::vector<ChatPiece> pieces_;
 };

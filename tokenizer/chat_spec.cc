@@ -14,7 +14,8 @@ using Names = std::pair<Value, const char*>;
 
 constexpr Names<SystemPlace> kPlaces[] = {{SystemPlace::kOwnTurn, ""},
                                           {SystemPlace::kFirstUser, "first_user"},
-                                          {SystemPlace::kLastUser, "last_user"}};
+                                          {SystemPlace::kLastUser, "last_user"},
+                                          {SystemPlace::kBegin, "begin"}};
 constexpr Names<Thinking> kThinking[] = {
     {Thinking::kNone, ""}, {Thinking::kOn, "on"}, {Thinking::kOff, "off"}};
 
@@ -65,6 +66,10 @@ absl::StatusOr<ChatTemplateSpec> ParseChatTemplate(const Json& json, absl::strin
     TY_ASSIGN_OR_RETURN(target.prefix, fields.String("prefix", ""));
     TY_ASSIGN_OR_RETURN(target.suffix, fields.String("suffix", ""));
     TY_ASSIGN_OR_RETURN(target.trim, fields.Bool("trim", false));
+  }
+  if (spec.system_place != SystemPlace::kOwnTurn && spec.roles.count(kSystemRole) == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(document, ": system_place is given, and roles have no \"system\""));
   }
   return spec;
 }

@@ -35,6 +35,7 @@ enum class SystemPlace {
   kOwnTurn,
   kFirstUser,  // in front of the first user's text
   kLastUser,   // in front of the last message's text when that is a user's, else nowhere
+  kBegin,      // behind `begin`, which opens it; without one the turn is closed all the same
 };
 
 // Qwen3's reasoning. What an assistant's text says in front of "</think>" is the reasoning: it is

@@ -25,8 +25,17 @@ PUBLISHED = {
     "mistral_v0": ["mistral_v0"], "mistral_v3": ["mistral_v3"], "mistral_nemo": ["mistral_nemo"],
     "qwen2": ["qwen2"], "qwen2.5": ["qwen2.5"], "qwen3": ["qwen3", "qwen3-2"],
     "smollm2": ["smollm2"], "zephyr": ["zephyr"], "alpaca": ["alpaca"], "plain": ["plain"],
-    "qwen3_nothink": [],
+    "qwen3_nothink": [], "llama3.1": [],
 }
+# What Llama 3.1's text renders without tools.
+LLAMA31 = (
+    "{{ bos_token }}{{ '<|start_header_id|>system<|end_header_id|>\n\n' }}"
+    "{{ 'Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n' }}"
+    "{% set rest = messages %}{% if messages[0]['role'] == 'system' %}"
+    "{{ messages[0]['content'] | trim }}{% set rest = messages[1:] %}{% endif %}{{ '<|eot_id|>' }}"
+    "{% for m in rest %}{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n' }}"
+    "{{ (m['content'] | trim) + '<|eot_id|>' }}{% endfor %}{% if add_generation_prompt %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}")
 ALTERNATING = {"llama2", "mistral", "mistral_v0", "mistral_v3", "mistral_nemo"}
 # The statement that writes an assistant's turn, and the same with its tokens marked: what follows
 # that which asks for an answer, up to and with the end of turn.
@@ -249,6 +258,9 @@ class ChatParityTest(unittest.TestCase):
     def test_qwen3_without_thinking(self):
         self.assertGreater(self.check("qwen3_nothink", self.text_of("qwen3"),
                                       enable_thinking=False), 15)
+
+    def test_llama31_opens_with_its_dates(self):
+        self.assertGreater(self.check("llama3.1", LLAMA31), 15)
 
     def test_the_mask_is_that_of_the_assistants_tokens(self):
         for name, marks in MARKS.items():

@@ -46,6 +46,17 @@ TEST(ChatSpecTest, ATemplateOfTagsAloneIsWrittenAsItWasBeforeThereWereOtherField
             R"("<|assistant|>","suffix":"<|end|>"},"user":{"prefix":"<|user|>","suffix":""}}})");
 }
 
+TEST(ChatSpecTest, APlaceForSystemMessagesNeedsTheirRole) {
+  for (const char* place : {"first_user", "last_user", "begin"}) {
+    Json json = ChatTemplateJson(Full());
+    json["system_place"] = place;
+    EXPECT_TRUE(ParseChatTemplate(json, "spec").ok()) << place;
+    json["roles"].erase("system");
+    EXPECT_THAT(std::string(ParseChatTemplate(json, "spec").status().message()),
+                HasSubstr("spec: system_place is given, and roles have no \"system\""));
+  }
+}
+
 TEST(ChatSpecTest, WhatIsUnknownIsNamed) {
   Json json = ChatTemplateJson(Full());
   json["role"] = 1;
