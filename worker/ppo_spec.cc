@@ -18,9 +18,10 @@ namespace trainyard::worker {
 namespace {
 
 constexpr char kSampling[] = "ppo.sampling";
-// Rollout and learner may run other kernels; beyond these they run another policy.
+// Rollout and learner may run other kernels; beyond these they run another policy. In bf16 the
+// rounding of thirty layers alone is 0.025 in the mean (SmolLM2-135M at temperature 0.7).
 constexpr double kGapLimitFp32 = 1e-4;
-constexpr double kGapLimitBf16 = 2e-2;
+constexpr double kGapLimitBf16 = 5e-2;
 
 using spec::Or;
 
