@@ -1,6 +1,7 @@
-// Training steps of a language model, timed: bench_train_step demo|recipe|smollm2 fp32|bf16 ROWS
-// CONTEXT THREADS. For each number that is read from standard input, as many steps are made and one line of
-// JSON is printed with the seconds of the fastest. bench/train_step.py runs it beside PyTorch.
+// Training steps of a language model, timed:
+// bench_train_step demo|recipe|smollm2 fp32|bf16 ROWS CONTEXT THREADS.
+// For each number that is read from standard input, as many steps are made and one line of JSON is
+// printed with the seconds of the fastest. bench/train_step.py runs it beside PyTorch.
 
 #include <algorithm>
 #include <cstdio>

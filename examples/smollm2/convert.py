@@ -118,8 +118,8 @@ def q4_0(raw):
 def q4_1(raw):
     """Blocks of 32: fp16 scale and minimum, 4-bit values."""
     blocks = raw.reshape(-1, 20)
-    scale = blocks[:, 0:2].copy().view(np.float16).astype(np.float32)
-    return scale * nibbles(blocks[:, 4:]) + blocks[:, 2:4].copy().view(np.float16).astype(np.float32)
+    scale, least = (blocks[:, i:i + 2].copy().view(np.float16).astype(np.float32) for i in (0, 2))
+    return scale * nibbles(blocks[:, 4:]) + least
 
 
 # Type -> (name, values and bytes of a block, decoder).

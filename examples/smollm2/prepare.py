@@ -2,8 +2,8 @@
 
     python3 examples/smollm2/prepare.py RAW_DIRECTORY OUT_DIRECTORY
 
-RAW_DIRECTORY is that of `scripts/fetch-data demo`: sentences of film and product reviews that people
-rated from -4 to 4. Every choice is deterministic.
+RAW_DIRECTORY is that of `scripts/fetch-data demo`: sentences of film and product reviews that
+people rated from -4 to 4. Every choice is deterministic.
 """
 
 import pathlib
