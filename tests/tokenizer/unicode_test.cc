@@ -29,6 +29,8 @@ TEST(UnicodeTest, ReplacesNewCharactersAndNothingElse) {
   EXPECT_EQ(known, "untouched");
   EXPECT_TRUE(ReplaceNewCharacters("a\xE1\xB2\x89z", &known));
   EXPECT_EQ(known, "aꙀz");
+  EXPECT_TRUE(ReplaceNewCharacters("a\u0363\u0363", &known));  // letters above became Alphabetic
+  EXPECT_EQ(known, "a\u064B\u064B");
 }
 
 TEST(UnicodeTest, KnowsWhiteSpaceAndNumbers) {
