@@ -13,8 +13,9 @@ namespace {
 
 struct NewCharacters {
   char32_t first, last;
-  char32_t known;  // stands in for them: of their category, Alphabetic and Emoji as they are, and of
-                   // their script where it has one that long
+  // Stands in for them: of their category, Alphabetic and Emoji as they are, and of their script
+  // where it has one that long.
+  char32_t known;
 };
 
 // What Unicode 15, 15.1 and 16 added or changed (DerivedGeneralCategory.txt, and Alphabetic of
