@@ -13,9 +13,9 @@ namespace {
 // Those of tokenizer/chat_catalog.h, which the coordinator does not link; tests/cli compares them.
 const std::vector<std::string>& ChatTemplates() {
   static const std::vector<std::string> names = {
-      "auto",       "chatml",       "llama2", "llama3",  "mistral", "mistral_v0",
-      "mistral_v3", "mistral_nemo", "qwen2",  "qwen2.5", "qwen3",   "qwen3_nothink",
-      "smollm2",    "zephyr",       "alpaca", "plain",   "custom"};
+      "auto",       "chatml",        "llama2",  "llama3", "llama3.1", "mistral", "mistral_v0",
+      "mistral_v3", "mistral_nemo",  "qwen2",   "qwen2.5", "qwen3",   "qwen3_nothink",
+      "smollm2",    "zephyr",        "alpaca",  "plain",   "custom"};
   return names;
 }
 

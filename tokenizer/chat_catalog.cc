@@ -172,6 +172,8 @@ constexpr Fingerprint kPublished[] = {
     {"afa603099ba0871808fd7017871f18a2", "chatml"},
     {"b2d41cf3f9bb6212656d6ec8c6cdb6df", "llama2"},
     {"fa4a364d99e6124d293b5c0a570eaebe", "llama3"},
+    {"8271aaead2adbc9737d1a08ba22ea6c9", "llama3.1"},  // of 3.1 and 3.3
+    {"f8215a7337cee588f7dfdfcf0dad0a13", "llama3.1"},  // of 3.2
     {"c41435123d772d61b92f43dec935318a", "mistral"},
     {"ef44f248b637f9b87cec72fa0f58f638", "mistral_v0"},
     {"afaf35cac4d31f42d163d1bf6bf79a18", "mistral_v3"},
