@@ -52,7 +52,10 @@ class FormNormalizer : public Normalizer {
     if (normal.substr(0, front.size()) == front) return front.size();
     size_t last = front.size() - 1;
     while (last > 0 && (static_cast<uint8_t>(front[last]) & 0xC0) == 0x80) --last;
-    return std::min(normal.size(), last + static_cast<size_t>(Utf8Length(normal[last])));
+    // Marks that change places can put another character where the last one began.
+    size_t end = 0;
+    while (end <= last && end < normal.size()) end += static_cast<size_t>(Utf8Length(normal[end]));
+    return std::min(end, normal.size());
   }
 
   const NormalForm form_;

@@ -19,6 +19,7 @@ namespace {
 
 constexpr absl::string_view kTexts[] = {
     "", " ", "a", "Hello, world's  end 123\r\n\t", "안녕 e\xCC\x81 \xF0\x9F\x98\x80<s>", "\xFF\xC3",
+    "\xC3\xA9\xCC\xB4\xCC\x81 ½",
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 
 void Use(const Tokenizer& tokenizer) {
