@@ -65,7 +65,8 @@ TEST(NormalizerTest, TracksWhatStemsFromTheFirstCharacter) {
 TEST(NormalizerTest, MarksThatChangePlacesDoNotCutACharacterInTwo) {
   // NFKD puts the overlay before the acute, NFKC joins the acute with its letter again.
   const NormalText normal = Applied(
-      R"({"type": "Sequence", "normalizers": [{"type": "NFKD"}, {"type": "NFKC"}, {"type": "NFD"}]})",
+      R"({"type": "Sequence",
+          "normalizers": [{"type": "NFKD"}, {"type": "NFKC"}, {"type": "NFD"}]})",
       "é\u0334a", 2);
   EXPECT_EQ(normal.text, "e\u0334\u0301a");
   EXPECT_EQ(normal.first_bytes, 3);
