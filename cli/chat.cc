@@ -115,8 +115,10 @@ class Talk {
         if (*interrupted && !people) return kExitInterrupted;
         continue;
       }
-      // What does not fit can be put right by whoever types; a pipe can not.
-      if (!people || !absl::IsResourceExhausted(interrupted.status())) return interrupted.status();
+      // What does not fit, is refused or was lost can be put right by whoever types, not by a pipe;
+      // the end of the job by nobody.
+      const bool is_over = absl::IsFailedPrecondition(interrupted.status());
+      if (!people || is_over) return interrupted.status();
       ShowError(interrupted.status());
     }
     if (people) std::cout << std::endl;
@@ -152,8 +154,8 @@ class Talk {
     });
     const bool interrupted = InterruptWhenAsked(done);
     call.join();
+    if (!drawn.ok() && !json_ && !shown.empty()) std::cout << std::endl;
     if (absl::IsCancelled(drawn.status()) && interrupted) {
-      if (!json_) std::cout << std::endl;
       if (!shown.empty()) conversation_.Keep(message, shown);
       return true;
     }

@@ -61,9 +61,9 @@ absl::Status ServedModel::WaitUntilServed(const std::function<bool()>& is_over) 
     }
     const auto job = client_.GetJob(job_);
     if (job.ok() && IsTerminal(job->state())) {
-      return absl::UnavailableError(absl::StrCat("job ", job_, " ", Name(job->state()), ": ",
-                                                 EndText(job->end()), " (trainyard logs ", job_,
-                                                 ")"));
+      return absl::FailedPreconditionError(absl::StrCat("job ", job_, " ", Name(job->state()), ": ",
+                                                        EndText(job->end()), " (trainyard logs ",
+                                                        job_, ")"));
     }
     if (!absl::IsUnavailable(serving.status())) return serving.status();
     if (job.ok() && told != StateOf(*job)) {
@@ -97,10 +97,14 @@ absl::StatusOr<v1::Trajectory> ServedModel::Generate(
     auto drawn = Draw(request, endpoint, note);
     const bool lost = absl::IsUnavailable(drawn.status()) || absl::IsAborted(drawn.status());
     if (drawn.ok() || !lost) return drawn;
-    if (begun || Clock::Real().Monotonic() > give_up) {
+    if (begun) {
+      return absl::UnavailableError(absl::StrCat("the rollout task at ", endpoint,
+                                                 " was lost while it answered (",
+                                                 drawn.status().message(), "); ask again"));
+    }
+    if (Clock::Real().Monotonic() > give_up) {
       return absl::UnavailableError(absl::StrCat(
-          "the rollout task at ", endpoint,
-          begun ? " was lost while it answered (" : " can not be reached from here (",
+          "the rollout task at ", endpoint, " can not be reached from here (",
           drawn.status().message(),
           "); run the chat on a machine that reaches the nodes, or look at the job: trainyard "
           "describe ",

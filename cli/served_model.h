@@ -22,8 +22,8 @@ class ServedModel {
  public:
   // Submits a job that serves `model`, and waits until it does; its progress goes to standard
   // error, where the job is named. Cancelled: a stop signal came meanwhile (which must be blocked:
-  // base/shutdown.h). DeadlineExceeded: it took more than 10 minutes. Whatever fails, the job is
-  // cancelled.
+  // base/shutdown.h). FailedPrecondition: the job ended instead, and how. DeadlineExceeded: it took
+  // more than 10 minutes. Whatever fails, the job is cancelled.
   static absl::StatusOr<std::unique_ptr<ServedModel>> Start(Client& client,
                                                             const v1::FileRef& model);
   // Cancels the job; a failure is told on standard error.
@@ -33,7 +33,8 @@ class ServedModel {
 
   // Draws one answer. `on_delta` gets what it gains, as it comes, from servers that stream.
   // Cancelled: Interrupt was called. Unavailable: no rollout task can be reached from here, or the
-  // job is over; says which. An answer that was lost before anything of it came is drawn again.
+  // one that answered was lost; says which. FailedPrecondition: the job is over. An answer that was
+  // lost before anything of it came is drawn again.
   absl::StatusOr<v1::Trajectory> Generate(
       const v1::GenerateRequest& request,
       const std::function<void(const v1::TokenDelta&)>& on_delta);

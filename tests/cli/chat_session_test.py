@@ -15,7 +15,7 @@ from local_up import LocalUp, processes_of
 from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-CONTEXT, WIDTH, LAYERS = 16384, 32, 2
+CONTEXT, WIDTH, LAYERS = 65536, 32, 2
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 LIMIT_SECONDS = 60
 CHAT = ("generate", "root://data/chat", "--chat", "--chat-template", "chatml", "--temperature", "0")
@@ -67,16 +67,32 @@ def until(probe, what):
     raise AssertionError(f"{what} did not come in {LIMIT_SECONDS} s")
 
 
+def tasks_of(home, program):
+    """Ids of the processes of a program below `home`."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().decode().split("\0")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if words[0].endswith(program) and any(str(home) in word for word in words):
+            found.append(int(entry.name))
+    return found
+
+
 class Terminal:
     """A chat on a terminal of its own."""
 
-    def __init__(self, up, *arguments):
+    def __init__(self, test, *arguments):
+        up = test.up
         self.leader, follower = pty.openpty()
         self.process = subprocess.Popen([up.cli, "--coordinator", up.address, *arguments],
                                         env=up.environment, stdin=follower, stdout=follower,
                                         stderr=subprocess.PIPE, text=True)
         os.close(follower)
         self.seen = ""
+        test.addCleanup(self.process.wait)
+        test.addCleanup(self.process.kill)
 
     def read(self):
         ready, _, _ = select.select([self.leader], [], [], 0.02)
@@ -142,7 +158,7 @@ class ChatSessionTest(unittest.TestCase):
         self.expect_nothing_is_left("cancelled")
 
     def test_an_answer_comes_as_it_is_drawn_and_ctrl_c_stops_it_but_not_the_chat(self):
-        chat = Terminal(self.up, *CHAT)
+        chat = Terminal(self, *CHAT)
         chat.await_text("> ")
         chat.type("tell me all\n")
         # More than the echo of what was typed: the answer has begun, of thousands of tokens.
@@ -156,9 +172,26 @@ class ChatSessionTest(unittest.TestCase):
         self.assertLess(len(chat.seen), CONTEXT)
         self.expect_nothing_is_left("cancelled")
 
+    def test_a_task_that_dies_under_an_answer_is_told_and_the_next_one_is_asked(self):
+        chat = Terminal(self, *CHAT)
+        chat.await_text("> ")
+        chat.type("tell me all\n")
+        until(lambda: len(chat.read()) > 60, "the beginning of an answer")
+        rollout, = tasks_of(self.up.home, "trainyard-rollout")
+        os.kill(rollout, signal.SIGKILL)
+        chat.await_text("\n> ")
+        before = len(chat.seen)
+        chat.type("and now?\n")
+        until(lambda: len(chat.read()) > before + 60, "an answer of the next task")
+        chat.process.send_signal(signal.SIGTERM)
+        code, error = chat.end()
+        self.assertEqual(code, 130, error)
+        self.assertIn("was lost while it answered", error)
+        self.expect_nothing_is_left("cancelled")
+
     def test_ctrl_c_between_answers_and_a_stop_end_it(self):
         for number in (signal.SIGINT, signal.SIGTERM):
-            chat = Terminal(self.up, *CHAT)
+            chat = Terminal(self, *CHAT)
             chat.await_text("> ")
             chat.process.send_signal(number)
             code, error = chat.end()

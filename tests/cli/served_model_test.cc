@@ -82,6 +82,15 @@ TEST_F(ServedModelTest, ATaskThatCanNotBeReachedIsNamedWithWhatToDo) {
               HasSubstr("run the chat on a machine that reaches the nodes"));
 }
 
+TEST_F(ServedModelTest, AJobThatIsOverIsToldInsteadOfAnAnswer) {
+  const auto served = Start(task_.endpoint());
+  ASSERT_TRUE(served.ok()) << served.status();
+  ASSERT_TRUE(client_.Cancel(OnlyJob(), "enough").ok());
+  task_.Refuse(1000);
+  EXPECT_EQ((*served)->Generate(prompt_, Nothing).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
 TEST_F(ServedModelTest, AnInterruptEndsTheCallAtTheServer) {
   const auto served = Start(task_.endpoint());
   ASSERT_TRUE(served.ok()) << served.status();
@@ -98,7 +107,7 @@ TEST_F(ServedModelTest, AJobThatFailsBeforeItServesIsTold) {
   std::thread starting([&] { served = ServedModel::Start(client_, model_); });
   node().Exit("", "rollout/0", v1::END_USER_ERROR, "no model there");
   starting.join();
-  EXPECT_EQ(served.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(served.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(served.status().message()), HasSubstr("user_error: no model there"));
 }
 
