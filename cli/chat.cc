@@ -180,8 +180,9 @@ class Talk {
                                : drawn.finish() == v1::FINISH_STOP ? "stop"
                                                                    : "end";
     const Json answered = {{"text", answer}, {"token_ids", ids}, {"finish_reason", finish}};
-    std::cout << Json{{"prompt", message}, {"answers", Json::array({answered})}}.dump()
-              << std::endl;
+    const Json row = {{"prompt", message}, {"answers", Json::array({answered})}};
+    // What was typed need not be UTF-8.
+    std::cout << row.dump(-1, ' ', false, Json::error_handler_t::replace) << std::endl;
   }
 
   // Waits for `done`, and stops the answer when a signal comes. True: one came.

@@ -36,12 +36,12 @@ class ChatTest : public VerbTest {
     return verb->End();
   }
   // The same with these lines on standard input.
-  Ran TalkInLines(const std::string& lines) {
+  Ran TalkInLines(const std::string& lines, const std::vector<std::string>& flags = {}) {
     EXPECT_TRUE(WriteFileAtomically(dir().File("lines"), lines).ok());
     const int before = dup(STDIN_FILENO);
     const int file = open(dir().File("lines").c_str(), O_RDONLY | O_CLOEXEC);
     dup2(file, STDIN_FILENO);
-    const Ran ran = Talk({});
+    const Ran ran = Talk(flags);
     dup2(before, STDIN_FILENO);
     close(before);
     close(file);
@@ -90,6 +90,12 @@ TEST_F(ChatTest, JsonIsARowForEachTurn) {
       Talk({"hi", "-o", "json"}).out,
       "{\"answers\":[{\"finish_reason\":\"end\",\"text\":\"ok\",\"token_ids\":[111,107,258]}],"
       "\"prompt\":\"hi\"}\n");
+}
+
+TEST_F(ChatTest, BytesThatAreNoTextAreAMessageToo) {
+  const Ran ran = TalkInLines("a\xFF\n", {"-o", "json"});
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("\"prompt\":\"a\xEF\xBF\xBD\""));
 }
 
 TEST_F(ChatTest, FlagsOfSamplingAreOfEveryAnswer) {
