@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/atomic_file.h"
 #include "base/cause.h"
 #include "base/log.h"
@@ -103,6 +104,8 @@ absl::Status Controller::Iterate() {
   metrics.merge(result.metrics);
   metrics["update_seconds"] = update_watch.Seconds();
   metrics["beta"] = state_.beta;
+  const auto reward = metrics.find("reward");
+  reward_ = reward == metrics.end() ? std::nullopt : std::optional(reward->second);
   metrics["staleness"] = 0;  // every answer came from the version that it trains
 
   TY_RETURN_IF_ERROR(ledger_->Consume(
@@ -129,14 +132,13 @@ absl::Status Controller::Iterate() {
     metrics["checkpoint_seconds"] = commit_watch.Seconds();
   }
   metrics["iteration_seconds"] = iteration_watch.Seconds();
-  const auto reward = metrics.find("reward");
-  if (reward != metrics.end()) last_reward_ = reward->second;
   context_.session->ReportMetrics(state_.iteration, metrics);
-  Log().info("iteration {}/{}: reward {:.3f} kl {:.3f} clip {:.3f} gap {:.1e} tokens {:.1f}, "
+  Log().info("iteration {}/{}: reward {} kl {:.3f} clip {:.3f} gap {:.1e} tokens {:.1f}, "
              "{:.2f} s",
-             state_.iteration, options_.iterations, last_reward_, metrics["kl"],
-             metrics["clip_fraction"], metrics["rollout_gap"], metrics["answer_tokens"],
-             metrics["iteration_seconds"]);
+             state_.iteration, options_.iterations,
+             reward_.has_value() ? absl::StrFormat("%.3f", *reward_) : "not measured",
+             metrics["kl"], metrics["clip_fraction"], metrics["rollout_gap"],
+             metrics["answer_tokens"], metrics["iteration_seconds"]);
   return absl::OkStatus();
 }
 
@@ -360,8 +362,8 @@ void Controller::Enter(const std::string& phase) {
   context_.session->Report({.phase = phase,
                             .step = state_.iteration,
                             .total_steps = options_.iterations,
-                            .headline = last_reward_,
-                            .headline_name = "reward"});
+                            .headline = reward_.value_or(0),
+                            .headline_name = reward_.has_value() ? "reward" : ""});
 }
 
 }  // namespace trainyard::ppo

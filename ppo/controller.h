@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -85,7 +86,7 @@ class Controller {
   std::unique_ptr<Ledger> ledger_;
   RunState state_;
   int64_t committed_iteration_ = -1;
-  double last_reward_ = 0;
+  std::optional<double> reward_;  // of the last update; none: not measured
   std::string phase_ = "starting";
 };
 

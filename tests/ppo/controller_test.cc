@@ -137,6 +137,27 @@ TEST_F(ControllerTest, TrainsEveryRowOnceCommitsAndRecordsThePolicy) {
   }
 }
 
+TEST_F(ControllerTest, ARewardIsReportedAsSoonAsItIsMeasuredAndNoneBefore) {
+  FakeSession session;
+  session.SetPeers(Peers({&AddRollout()}));
+  ASSERT_TRUE(Run(session).ok());
+  const auto metrics = session.metrics();
+  int measured = 0;
+  for (const task::Progress& report : session.progress()) {
+    if (report.phase != "publish") continue;
+    const auto reward = metrics.at(report.step).find("reward");
+    ASSERT_NE(reward, metrics.at(report.step).end());
+    EXPECT_EQ(report.headline_name, "reward");
+    EXPECT_EQ(report.headline, reward->second) << report.step;
+    ++measured;
+  }
+  EXPECT_EQ(measured, 4);
+  for (const task::Progress& report : session.progress()) {
+    if (report.phase == "publish") break;
+    EXPECT_EQ(report.headline_name, "") << report.phase;
+  }
+}
+
 TEST_F(ControllerTest, AdaptersAreASecondOutput) {
   options_.adapter = true;
   options_.iterations = 1;

@@ -84,13 +84,21 @@ std::map<int64_t, std::map<std::string, double>> FakeSession::metrics() const {
 
 bool FakeSession::WaitForPhase(const std::string& phase, absl::Duration timeout) const {
   absl::MutexLock lock(&mutex_);
-  const auto seen = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return phases_.count(phase) > 0; };
+  const auto seen = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return std::any_of(progress_.begin(), progress_.end(),
+                       [&](const task::Progress& report) { return report.phase == phase; });
+  };
   return mutex_.AwaitWithTimeout(absl::Condition(&seen), timeout);
 }
 
 void FakeSession::Report(const task::Progress& progress) {
   absl::MutexLock lock(&mutex_);
-  phases_.insert(progress.phase);
+  progress_.push_back(progress);
+}
+
+std::vector<task::Progress> FakeSession::progress() const {
+  absl::MutexLock lock(&mutex_);
+  return progress_;
 }
 
 void FakeSession::ReportMetrics(int64_t step, const std::map<std::string, double>& values) {
@@ -316,6 +324,7 @@ grpc::Status FakeLearner::Update(
   result->set_iteration(begin.iteration());
   result->set_version(iteration_);
   result->set_weights_digest(weights_);
+  (*result->mutable_metrics())["reward"] = 0.5 + static_cast<double>(begin.iteration());
   (*result->mutable_metrics())["kl"] = 8;
   (*result->mutable_metrics())["trained_samples"] = samples;
   (*result->mutable_metrics())["answer_tokens"] = static_cast<double>(tokens) / samples;

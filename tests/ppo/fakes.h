@@ -37,6 +37,8 @@ class FakeSession : public task::TaskSession {
   std::vector<task::CommitRequest> commits() const;
   std::vector<task::Artifact> outputs() const;
   std::map<int64_t, std::map<std::string, double>> metrics() const;
+  // Every report, in order.
+  std::vector<task::Progress> progress() const;
   // Waits until `phase` was reported.
   bool WaitForPhase(const std::string& phase, absl::Duration timeout) const;
 
@@ -60,7 +62,7 @@ class FakeSession : public task::TaskSession {
  private:
   mutable absl::Mutex mutex_;
   task::PeerSnapshot peers_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> phases_ ABSL_GUARDED_BY(mutex_);
+  std::vector<task::Progress> progress_ ABSL_GUARDED_BY(mutex_);
   std::optional<task::StopOrder> stop_ ABSL_GUARDED_BY(mutex_);
   std::vector<task::CommitRequest> commits_ ABSL_GUARDED_BY(mutex_);
   std::vector<task::Artifact> outputs_ ABSL_GUARDED_BY(mutex_);
