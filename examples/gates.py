@@ -1,5 +1,8 @@
 """What an example must show: a measure, its bounds, and whether they hold."""
 
+import signal
+import sys
+
 
 def gate(name, value, low=None, high=None, **bounds):
     """One row of the verdict table. `bounds`: at_least, at_most, low_above, high_below."""
@@ -23,3 +26,20 @@ def print_table(gates):
         interval = "" if g["low"] is None else f"[{g['low']:.3f}, {g['high']:.3f}]"
         print(f"{g['name']:{width}}  {g['value']:9.3f}  {interval:>18}  "
               f"{'holds' if g['ok'] else 'FAILS'}: {g['bound']}")
+
+
+def conclude(gates):
+    """Says whether all of them hold; the exit code."""
+    failed = [g["name"] for g in gates if not g["ok"]]
+    print(f"failed: {', '.join(failed)}" if failed else "every gate holds")
+    return 1 if failed else 0
+
+
+def run_to_exit(main):
+    """Ends the process with main's exit code; Ctrl-C and SIGTERM leave by its `with` blocks."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        sys.exit(130)

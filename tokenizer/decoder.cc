@@ -7,23 +7,6 @@
 #include "tokenizer/utf8.h"
 
 namespace trainyard::tokenizer {
-namespace {
-
-absl::Status Flatten(const Json& json, absl::string_view document,
-                     std::vector<const Json*>* steps) {
-  TY_ASSIGN_OR_RETURN(const std::string type, ComponentType(json, document));
-  if (type != "Sequence") {
-    steps->push_back(&json);
-    return absl::OkStatus();
-  }
-  TY_ASSIGN_OR_RETURN(const Json* elements, ReadSequence(json, "decoders", document));
-  for (const Json& element : *elements) {
-    TY_RETURN_IF_ERROR(Flatten(element, document, steps));
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
 
 std::string DecodingText::Push(absl::string_view token) {
   std::string text;
@@ -59,7 +42,7 @@ absl::StatusOr<Decoder> Decoder::Make(const Json& json, absl::string_view docume
     return decoder;
   }
   std::vector<const Json*> elements;
-  TY_RETURN_IF_ERROR(Flatten(json, document, &elements));
+  TY_RETURN_IF_ERROR(FlattenSequence(json, "decoders", document, &elements));
   bool fused = false;
   for (const Json* element : elements) {
     TY_ASSIGN_OR_RETURN(decoder.steps_.emplace_back(), MakeDecoderStep(*element, fused, document));

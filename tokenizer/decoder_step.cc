@@ -191,21 +191,16 @@ class StripStep : public DecoderStep {
   size_t left_ = 0;  // how many can still go at the front
 };
 
-struct MetaspaceOptions {
-  std::string replacement;  // one character
-  bool prepends = true;
-};
-
 class MetaspaceStep : public DecoderStep {
  public:
-  explicit MetaspaceStep(MetaspaceOptions options)
+  explicit MetaspaceStep(Metaspace options)
       : options_(std::move(options)), pattern_(MakeLiteralPattern(options_.replacement)) {}
   std::unique_ptr<DecoderStep> Start() const override {
     return std::make_unique<MetaspaceStep>(options_);
   }
   void Put(TokenPart token, Out* out) override {
     if (token.begins) ++tokens_;
-    const bool drops = tokens_ == 1 && options_.prepends;
+    const bool drops = tokens_ == 1 && options_.prepend != Metaspace::Prepend::kNever;
     out->push_back({Replaced(token.text, drops ? "" : " "), token.begins});
   }
   void End(Out*) override {}
@@ -222,7 +217,7 @@ class MetaspaceStep : public DecoderStep {
     return result;
   }
 
-  const MetaspaceOptions options_;
+  const Metaspace options_;
   const std::unique_ptr<Pattern> pattern_;
   int64_t tokens_ = 0;
 };
@@ -277,24 +272,6 @@ Made MakeStrip(const Json& json, bool fused, absl::string_view document) {
   return WholeIf(fused && stop > 0, std::make_unique<StripStep>(std::move(options), fused));
 }
 
-Made MakeMetaspace(const Json& json, absl::string_view document) {
-  const JsonReader reader(json, document);
-  TY_RETURN_IF_ERROR(reader.OnlyFields(
-      {"type", "replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep"}));
-  MetaspaceOptions options;
-  TY_ASSIGN_OR_RETURN(options.replacement, ReadCharacter(reader, "replacement", document));
-  TY_ASSIGN_OR_RETURN(const bool add_prefix_space, reader.Bool("add_prefix_space", true));
-  TY_ASSIGN_OR_RETURN(const std::string scheme,
-                      reader.String("prepend_scheme", add_prefix_space ? "always" : "never"));
-  if (scheme != "always" && scheme != "first" && scheme != "never") {
-    return absl::InvalidArgumentError(
-        absl::StrCat(document, ": prepend_scheme \"", scheme,
-                     "\" is not supported; always, first and never are"));
-  }
-  options.prepends = scheme != "never";
-  return std::make_unique<MetaspaceStep>(std::move(options));
-}
-
 }  // namespace
 
 std::unique_ptr<DecoderStep> MakeJoinStep() { return std::make_unique<JoinStep>(); }
@@ -304,7 +281,10 @@ absl::StatusOr<std::unique_ptr<DecoderStep>> MakeDecoderStep(const Json& json, b
   TY_ASSIGN_OR_RETURN(const std::string type, ComponentType(json, document));
   if (type == "Replace") return MakeReplace(json, fused, document);
   if (type == "Strip") return MakeStrip(json, fused, document);
-  if (type == "Metaspace") return MakeMetaspace(json, document);
+  if (type == "Metaspace") {
+    TY_ASSIGN_OR_RETURN(Metaspace options, ReadMetaspace(json, document));
+    return std::make_unique<MetaspaceStep>(std::move(options));
+  }
   const JsonReader reader(json, document);
   if (type == "ByteLevel") {
     TY_RETURN_IF_ERROR(

@@ -105,24 +105,17 @@ class ByteLevelPretokenizer : public Pretokenizer {
   const std::unique_ptr<Pattern> pattern_;
 };
 
-enum class PrependScheme { kAlways, kFirst, kNever };
-
-struct MetaspaceOptions {
-  std::string replacement;  // one character
-  PrependScheme prepend = PrependScheme::kAlways;
-  bool split = true;
-};
-
 class MetaspacePretokenizer : public Pretokenizer {
  public:
-  explicit MetaspacePretokenizer(MetaspaceOptions options)
+  explicit MetaspacePretokenizer(Metaspace options)
       : options_(std::move(options)), pattern_(MakeLiteralPattern(options_.replacement)) {}
 
   void Apply(Pieces* pieces) const override {
     for (Piece& piece : pieces->list) {
       if (absl::StrContains(piece.text, ' ')) piece = WithoutSpaces(piece, pieces);
-      const bool prepends = options_.prepend == PrependScheme::kAlways ||
-                            (options_.prepend == PrependScheme::kFirst && piece.first_bytes > 0);
+      const bool prepends =
+          options_.prepend == Metaspace::Prepend::kAlways ||
+          (options_.prepend == Metaspace::Prepend::kFirst && piece.first_bytes > 0);
       if (prepends && !absl::StartsWith(piece.text, options_.replacement)) {
         piece = WithPrefix(options_.replacement, piece, pieces);
       }
@@ -143,7 +136,7 @@ class MetaspacePretokenizer : public Pretokenizer {
     return {Keep(std::move(front), pieces), first_bytes};
   }
 
-  const MetaspaceOptions options_;
+  const Metaspace options_;
   const std::unique_ptr<Pattern> pattern_;
 };
 
@@ -171,33 +164,6 @@ Made MakeSplit(const Json& json, absl::string_view document) {
   return std::make_unique<SplitPretokenizer>(std::move(pattern), rule);
 }
 
-absl::StatusOr<PrependScheme> ParseScheme(absl::string_view name, absl::string_view document) {
-  if (name == "always") return PrependScheme::kAlways;
-  if (name == "first") return PrependScheme::kFirst;
-  if (name == "never") return PrependScheme::kNever;
-  return absl::InvalidArgumentError(absl::StrCat(
-      document, ": prepend_scheme \"", name, "\" is not supported; always, first and never are"));
-}
-
-// Both its forms: {"add_prefix_space"} and {"prepend_scheme", "split"}.
-Made MakeMetaspace(const Json& json, absl::string_view document) {
-  const JsonReader reader(json, document);
-  TY_RETURN_IF_ERROR(reader.OnlyFields(
-      {"type", "replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep"}));
-  MetaspaceOptions options;
-  TY_ASSIGN_OR_RETURN(options.replacement, ReadCharacter(reader, "replacement", document));
-  TY_ASSIGN_OR_RETURN(const bool add_prefix_space, reader.Bool("add_prefix_space", true));
-  TY_ASSIGN_OR_RETURN(const std::string scheme,
-                      reader.String("prepend_scheme", add_prefix_space ? "always" : "never"));
-  TY_ASSIGN_OR_RETURN(options.prepend, ParseScheme(scheme, document));
-  if (!add_prefix_space && options.prepend != PrependScheme::kNever) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        document, ": add_prefix_space false contradicts prepend_scheme \"", scheme, "\""));
-  }
-  TY_ASSIGN_OR_RETURN(options.split, reader.Bool("split", true));
-  return std::make_unique<MetaspacePretokenizer>(std::move(options));
-}
-
 Made MakeDigits(const Json& json, absl::string_view document) {
   const JsonReader reader(json, document);
   TY_RETURN_IF_ERROR(reader.OnlyFields({"type", "individual_digits"}));
@@ -218,26 +184,14 @@ Made MakeWhitespace(const Json& json, absl::string_view document, absl::string_v
                                              SplitRule{SplitBehavior::kRemoved, true});
 }
 
-// The steps of a component, a Sequence's within a Sequence included, in order.
-absl::Status Flatten(const Json& json, absl::string_view document,
-                     std::vector<const Json*>* steps) {
-  TY_ASSIGN_OR_RETURN(const std::string type, ComponentType(json, document));
-  if (type != "Sequence") {
-    steps->push_back(&json);
-    return absl::OkStatus();
-  }
-  TY_ASSIGN_OR_RETURN(const Json* elements, ReadSequence(json, "pretokenizers", document));
-  for (const Json& element : *elements) {
-    TY_RETURN_IF_ERROR(Flatten(element, document, steps));
-  }
-  return absl::OkStatus();
-}
-
 Made MakeStep(const Json& json, absl::string_view document, bool last) {
   TY_ASSIGN_OR_RETURN(const std::string type, ComponentType(json, document));
   if (type == "ByteLevel") return MakeByteLevel(json, document, last);
   if (type == "Split") return MakeSplit(json, document);
-  if (type == "Metaspace") return MakeMetaspace(json, document);
+  if (type == "Metaspace") {
+    TY_ASSIGN_OR_RETURN(Metaspace options, ReadMetaspace(json, document));
+    return std::make_unique<MetaspacePretokenizer>(std::move(options));
+  }
   if (type == "Digits") return MakeDigits(json, document);
   if (type == "Whitespace" || type == "WhitespaceSplit") {
     return MakeWhitespace(json, document, type);
@@ -251,7 +205,7 @@ absl::StatusOr<PretokenizerChoice> MakePretokenizer(const Json& json, absl::stri
   PretokenizerChoice choice;
   if (json.is_null()) return choice;
   std::vector<const Json*> elements;
-  TY_RETURN_IF_ERROR(Flatten(json, document, &elements));
+  TY_RETURN_IF_ERROR(FlattenSequence(json, "pretokenizers", document, &elements));
   std::vector<std::unique_ptr<Pretokenizer>> steps;
   for (const Json* element : elements) {
     const bool last = element == elements.back();

@@ -14,7 +14,6 @@ import os
 import pathlib
 import platform
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -28,7 +27,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from cluster import (Cluster, export_report, follow, series, stage_jobs,  # noqa: E402
                      stage_seconds)
-from gates import gate, print_table  # noqa: E402
+from gates import conclude, gate, print_table, run_to_exit  # noqa: E402
 
 STAGES = ("tokenizer", "pretrain", "sft", "reference", "reward", "ppo", "verdict")
 SAMPLES_SHOWN = 12
@@ -136,7 +135,6 @@ def main():
     parser.add_argument("--controls", action="store_true",
                         help="then the controls: reward's sign flipped, ratings shuffled")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     started = time.monotonic()
     data, directory = prepare(arguments.out)
     with Cluster(arguments.build.resolve() / "bin", directory.resolve(), data.resolve()) as cluster:
@@ -150,15 +148,9 @@ def main():
     print("\n" + "  ".join(f"{name} {s:.0f} s" for name, s in results["seconds"].items()))
     if results["controls"]:
         print_table(results["controls"])
-    failed = [g["name"] for g in results["gates"] + results["controls"] if not g["ok"]]
     print(f"\nreport: {arguments.out / 'report.html'}")
-    print(f"failed: {', '.join(failed)}" if failed else "every gate holds")
-    return 1 if failed else 0
+    return conclude(results["gates"] + results["controls"])
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        sys.exit(130)
+    run_to_exit(main)

@@ -11,7 +11,6 @@ import argparse
 import json
 import pathlib
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from cluster import (Cluster, export, export_report, follow, series, stage_jobs,  # noqa: E402
                      stage_seconds)
-from gates import gate, print_table  # noqa: E402
+from gates import conclude, gate, print_table, run_to_exit  # noqa: E402
 
 CACHE = ROOT / ".cache" / "smollm2"
 PARITY_PYTHON = ROOT / ".venv-parity" / "bin" / "python"
@@ -125,7 +124,6 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build" / "release")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "smollm2-out")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     out = arguments.out.resolve()
     data = prepare(out)
     started = time.monotonic()
@@ -139,15 +137,9 @@ def main():
         {"gates": gates, "seconds": seconds, "transformers": theirs}, indent=1))
     print_table(gates)
     print("\n" + "  ".join(f"{name} {s:.0f} s" for name, s in seconds.items()))
-    failed = [g["name"] for g in gates if not g["ok"]]
     print(f"\n{time.monotonic() - started:.0f} s; the policy for transformers: {out / 'policy'}")
-    print(f"failed: {', '.join(failed)}" if failed else "every gate holds")
-    return 1 if failed else 0
+    return conclude(gates)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
-        sys.exit(130)
+    run_to_exit(main)

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "rollout/engine.h"
+#include "tests/rollout/engine_runs.h"
 #include "tests/rollout/tiny_model.h"
 
 namespace trainyard::rollout {
@@ -51,25 +52,6 @@ GenerateRequest BeamRequest(uint64_t ticket, int width, int prompt_tokens = 20,
   request.n = width;
   request.sampling.beam.width = width;
   return request;
-}
-
-using SampleName = std::pair<int64_t, int32_t>;
-
-std::map<SampleName, Completion> RunAll(Engine& engine, std::vector<GenerateRequest> requests) {
-  for (GenerateRequest& request : requests) {
-    const absl::Status added = engine.Add(std::move(request));
-    EXPECT_TRUE(added.ok()) << added;
-  }
-  std::map<SampleName, Completion> done;
-  for (int step = 0; !engine.idle() && step < 100000; ++step) {
-    for (Completion& c : engine.Step(absl::ZeroDuration()).completions) {
-      const SampleName name = {c.row, c.sample};
-      EXPECT_TRUE(done.emplace(name, std::move(c)).second);
-    }
-  }
-  EXPECT_TRUE(engine.idle());
-  EXPECT_EQ(engine.Load().free_blocks, engine.Load().total_blocks);
-  return done;
 }
 
 void ExpectSame(const Completion& a, const Completion& b) {

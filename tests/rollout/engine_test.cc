@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
+#include "tests/rollout/engine_runs.h"
 #include "tests/rollout/tiny_model.h"
 
 namespace trainyard::rollout {
@@ -69,24 +70,6 @@ GenerateRequest MixedRequest(uint64_t i) {
   request.sampling.end_ids = {static_cast<int32_t>(3 + i % 5)};
   request.sampling.min_new_tokens = 4;
   return request;
-}
-
-using SampleName = std::pair<int64_t, int32_t>;
-
-std::map<SampleName, Completion> RunAll(Engine& engine, std::vector<GenerateRequest> requests) {
-  for (GenerateRequest& request : requests) {
-    const absl::Status added = engine.Add(std::move(request));
-    EXPECT_TRUE(added.ok()) << added;
-  }
-  std::map<SampleName, Completion> done;
-  for (int step = 0; !engine.idle() && step < 100000; ++step) {
-    for (Completion& c : engine.Step(absl::ZeroDuration()).completions) {
-      done[{c.row, c.sample}] = std::move(c);
-    }
-  }
-  EXPECT_TRUE(engine.idle());
-  EXPECT_EQ(engine.Load().free_blocks, engine.Load().total_blocks);
-  return done;
 }
 
 void ExpectSame(const Completion& a, const Completion& b) {

@@ -29,6 +29,32 @@ TEST(ComponentTest, ASequenceHoldsNothingElse) {
   EXPECT_FALSE(ReadSequence(json, "others", "t").ok());
 }
 
+TEST(ComponentTest, ASequenceInASequenceIsOneRow) {
+  const Json inner = {{"type", "Sequence"}, {"steps", Json::array({{{"type", "B"}}})}};
+  const Json outer = {{"type", "Sequence"},
+                      {"steps", Json::array({{{"type", "A"}}, inner, {{"type", "C"}}})}};
+  std::vector<const Json*> steps;
+  ASSERT_TRUE(FlattenSequence(outer, "steps", "t", &steps).ok());
+  std::string types;
+  for (const Json* step : steps) types += (*step)["type"].get<std::string>();
+  EXPECT_EQ(types, "ABC");
+  EXPECT_FALSE(FlattenSequence(outer, "parts", "t", &steps).ok());
+}
+
+TEST(ComponentTest, MetaspaceHasTwoFormsThatMustAgree) {
+  Json json = {{"type", "Metaspace"}, {"replacement", "▁"}};
+  EXPECT_EQ(ReadMetaspace(json, "t")->prepend, Metaspace::Prepend::kAlways);
+  json["add_prefix_space"] = false;
+  EXPECT_EQ(ReadMetaspace(json, "t")->prepend, Metaspace::Prepend::kNever);
+  json["prepend_scheme"] = "first";
+  EXPECT_THAT(std::string(ReadMetaspace(json, "t").status().message()), HasSubstr("contradicts"));
+  json["add_prefix_space"] = true;
+  EXPECT_EQ(ReadMetaspace(json, "t")->prepend, Metaspace::Prepend::kFirst);
+  json["prepend_scheme"] = "last";
+  EXPECT_THAT(std::string(ReadMetaspace(json, "t").status().message()),
+              HasSubstr("always, first and never are"));
+}
+
 TEST(ComponentTest, RefusalsNameWhatThereIs) {
   EXPECT_EQ(UnsupportedType("t: decoder", "CTC", "A and B").message(),
             "t: decoder CTC is not supported; A and B are");
