@@ -17,12 +17,15 @@ namespace {
 struct Settings {
   std::string model;
   int prompts = 0, prompt_tokens = 0, new_tokens = 0, threads = 0;
+  kernels::WeightType products = kernels::WeightType::kF32;
 };
 
 absl::StatusOr<std::unique_ptr<rollout::Engine>> MakeEngine(const Settings& settings) {
   TY_ASSIGN_OR_RETURN(const auto config, model::ReadConfig(settings.model + "/config.json"));
   TY_ASSIGN_OR_RETURN(const auto source, rollout::OpenModelDirectory(settings.model));
-  TY_ASSIGN_OR_RETURN(const auto packed, rollout::PackModel(config.config, *source));
+  TY_ASSIGN_OR_RETURN(
+      const auto packed,
+      rollout::PackModel(config.config, *source, {.products = settings.products}));
   rollout::EngineOptions options;
   options.threads = settings.threads;
   return rollout::Engine::Create(packed, options);
@@ -71,12 +74,15 @@ absl::Status Run(const Settings& settings) {
 }  // namespace trainyard
 
 int main(int argc, char** argv) {
-  if (argc != 6) {
-    std::cerr << "usage: bench_generation MODEL PROMPTS PROMPT_TOKENS NEW_TOKENS THREADS\n";
+  if (argc != 7) {
+    std::cerr << "usage: bench_generation MODEL PROMPTS PROMPT_TOKENS NEW_TOKENS THREADS "
+                 "fp32|bf16\n";
     return 2;
   }
+  const auto products = std::string(argv[6]) == "bf16" ? trainyard::kernels::WeightType::kBf16
+                                                       : trainyard::kernels::WeightType::kF32;
   const absl::Status status = trainyard::Run({argv[1], std::atoi(argv[2]), std::atoi(argv[3]),
-                                              std::atoi(argv[4]), std::atoi(argv[5])});
+                                              std::atoi(argv[4]), std::atoi(argv[5]), products});
   if (!status.ok()) std::cerr << status.ToString() << "\n";
   return status.ok() ? 0 : 1;
 }

@@ -8,19 +8,16 @@ each case: the median tokens/s (of the faster step of two), and the median of th
 
 import argparse
 import json
-import os
 import statistics
 import subprocess
-import sys
 import time
 
-# Some virtual machines announce AMX without describing its tiles; oneDNN then dies in bfloat16.
-PROBE = "import torch; a = torch.ones(64, 64).bfloat16(); (a @ a).sum().item()"
-if subprocess.run([sys.executable, "-c", PROBE], capture_output=True).returncode != 0:
-    os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE_BF16"
+from narrow_types import make_bf16_run
 
-import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+make_bf16_run()
+
+import torch  # noqa: E402
+from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 
 LEAST_PAIRS, MOST_PAIRS = 3, 12
 STEPS = 2

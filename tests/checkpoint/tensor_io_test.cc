@@ -58,8 +58,8 @@ TEST_F(TensorIoTest, ReadIntoFillsTensorsInPlace) {
   EXPECT_TRUE(at::equal(target, at::ones({2, 2})));
 }
 
-// Memory of this process that the file backs; -1: it is not mapped. Not that of all files: libraries
-// are among them, and grow as their code is first run.
+// Memory of this process that the file backs; -1: it is not mapped. All files together will not do:
+// libraries are among them, and grow as their code is first run.
 int64_t MappedBytes(const std::string& path) {
   const std::string name = std::filesystem::canonical(path).string();
   std::ifstream smaps("/proc/self/smaps");
