@@ -3,6 +3,7 @@
 #include <iterator>
 #include <memory>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/json.h"
@@ -25,20 +26,24 @@ struct TokenizeOptions {
   bool surround = false;
 };
 
-// The file of a path, else of a job's output.
+// The file of a path, else of a root:// uri or a job's output.
 absl::StatusOr<std::string> TokenizerPath(const Globals& globals, const TokenizeOptions& options) {
   std::string path = options.tokenizer;
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
     auto client = Connect(globals);
     TY_RETURN_IF_ERROR(client.status());
-    const auto artifact = FindArtifact(*client, options.tokenizer);
-    if (!artifact.ok()) {
-      return Annotate(artifact.status(),
-                      absl::StrCat(path, " is no file here, and no output of a job"));
+    std::string uri = path;
+    if (!absl::StartsWith(path, "root://")) {
+      const auto artifact = FindArtifact(*client, options.tokenizer);
+      if (!artifact.ok()) {
+        return Annotate(artifact.status(),
+                        absl::StrCat(path, " is no file here, and no output of a job"));
+      }
+      uri = artifact->uri();
     }
     TY_ASSIGN_OR_RETURN(const Roots roots, RootsOf(client->address(), options.roots));
-    TY_ASSIGN_OR_RETURN(path, roots.ResolveExisting(artifact->uri()));
+    TY_ASSIGN_OR_RETURN(path, roots.ResolveExisting(uri));
   }
   return path;
 }
@@ -101,7 +106,8 @@ void AddTokenize(CLI::App& app, Globals* globals) {
                            "(token shards of a data set: a job, examples/specs/tokenize.yaml)",
                            "trainyard tokenize ./model 'the film was'");
   const auto options = std::make_shared<TokenizeOptions>();
-  verb->add_option("TOKENIZER", options->tokenizer, "tokenizer.json, a directory, or JOB/OUTPUT")
+  verb->add_option("TOKENIZER", options->tokenizer,
+                   "tokenizer.json, a directory, root://NAME/path or JOB/OUTPUT")
       ->required();
   verb->add_option("TEXT", options->texts, "texts (default: standard input)");
   verb->add_option("--decode", options->decode, "ids to turn into text instead");

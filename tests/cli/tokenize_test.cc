@@ -85,6 +85,14 @@ TEST_F(TokenizeTest, AnOutputOfAJobIsATokenizer) {
   EXPECT_THAT(ran.out, HasSubstr("2 tokens: 104 105\n"));
 }
 
+TEST_F(TokenizeTest, ADirectoryBelowARootIsATokenizer) {
+  const std::string root = "runs=" + dir().File("runs");
+  const Ran ran = Run({"tokenize", "root://runs/demo/model", "hi", "--root", root});
+  EXPECT_EQ(ran.code, kDone) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("2 tokens: 104 105\n"));
+  EXPECT_EQ(Run({"tokenize", "root://runs/nobody", "hi", "--root", root}).code, kNotFound);
+}
+
 TEST_F(TokenizeTest, WhatIsNeitherAFileNorAnOutputIsSaidToBeNeither) {
   const Ran ran = Run({"tokenize", "nobody/model", "hi"});
   EXPECT_EQ(ran.code, kNotFound);
