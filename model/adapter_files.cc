@@ -96,4 +96,21 @@ absl::StatusOr<std::vector<checkpoint::FileRecord>> SaveAdapter(const Model& mod
   return records;
 }
 
+Json AdapterRecord(const std::optional<AdapterOptions>& options, const std::string& base_digest) {
+  if (!options.has_value()) return Json();
+  return {{"rank", options->rank},
+          {"alpha", options->alpha},
+          {"targets", options->targets},
+          {"base_xxh3", base_digest}};
+}
+
+absl::Status CheckAdapterRecord(const Json& sections, const Json& own, absl::string_view frozen) {
+  const auto found = sections.find(kAdapterRecord);
+  const Json stored = found == sections.end() ? Json() : *found;
+  if (stored == own) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the checkpoint's adapters are ", stored.dump(), ", this run's ", own.dump(),
+      ": rank, alpha, targets and ", frozen, " must be those it began with"));
+}
+
 }  // namespace trainyard::model

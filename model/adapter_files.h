@@ -4,11 +4,15 @@
 #ifndef TRAINYARD_MODEL_ADAPTER_FILES_H_
 #define TRAINYARD_MODEL_ADAPTER_FILES_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "base/json.h"
+#include "model/adapter_options.h"
 #include "model/parameters.h"
 #include "model/weights.h"
 
@@ -32,6 +36,15 @@ struct SaveAdapterOptions {
 absl::StatusOr<std::vector<checkpoint::FileRecord>> SaveAdapter(const Model& model,
                                                                 const std::string& directory,
                                                                 const SaveAdapterOptions& options);
+
+// What a checkpoint says of the adapters in it, under this name; null without adapters.
+// `base_digest`: over the weights they go on.
+inline constexpr char kAdapterRecord[] = "lora";
+Json AdapterRecord(const std::optional<AdapterOptions>& options, const std::string& base_digest);
+
+// FailedPrecondition when a checkpoint's `sections` record other adapters than `own`, an
+// AdapterRecord. `frozen` names the weights that the digest is of.
+absl::Status CheckAdapterRecord(const Json& sections, const Json& own, absl::string_view frozen);
 
 }  // namespace trainyard::model
 

@@ -29,7 +29,6 @@ namespace trainyard::worker {
 namespace {
 
 constexpr char kStateSection[] = "learner";
-constexpr char kAdapterField[] = "lora";  // in it
 
 ParameterSetOptions SetOptions(const std::string& name, const LearnerOptimizer& optimizer) {
   ParameterSetOptions options;
@@ -107,8 +106,7 @@ struct Learner::State {
   std::vector<checkpoint::NamedTensor> Tensors() const;
   std::string PolicyDigest() const;
   Json ToJson() const;
-  Json AdapterJson() const;
-  absl::Status CheckAdapters(const Json& json) const;
+  Json AdapterJson() const { return model::AdapterRecord(options.lora, base_digest); }
   absl::Status FromJson(const Json& json);
 };
 
@@ -229,27 +227,8 @@ Json Learner::State::ToJson() const {
                {"policy_digest", PolicyDigest()},
                {"tokenizer_sha256", card.tokenizer_sha256},
                {"dtype", model::ComputeTypeName(options.dtype)}};
-  if (options.lora.has_value()) json[kAdapterField] = AdapterJson();
+  if (options.lora.has_value()) json[model::kAdapterRecord] = AdapterJson();
   return json;
-}
-
-// Null without adapters.
-Json Learner::State::AdapterJson() const {
-  if (!options.lora.has_value()) return Json();
-  return {{"rank", options.lora->rank},
-          {"alpha", options.lora->alpha},
-          {"targets", options.lora->targets},
-          {"base_xxh3", base_digest}};
-}
-
-absl::Status Learner::State::CheckAdapters(const Json& json) const {
-  const auto found = json.find(kAdapterField);
-  const Json stored = found == json.end() ? Json() : *found;
-  const Json own = AdapterJson();
-  if (stored == own) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "the checkpoint's adapters are ", stored.dump(), ", this learner's ", own.dump(),
-      ": rank, alpha, targets and the weights of policy and critic must be those it began with"));
 }
 
 absl::Status Learner::State::FromJson(const Json& json) {
@@ -423,7 +402,8 @@ absl::Status Learner::Restore(const std::string& directory, const checkpoint::Ma
                               const std::string& manifest_sha256) {
   State& state = *state_;
   TY_ASSIGN_OR_RETURN(const Json* section, checkpoint::FindSection(manifest, kStateSection));
-  TY_RETURN_IF_ERROR(state.CheckAdapters(*section));
+  TY_RETURN_IF_ERROR(model::CheckAdapterRecord(*section, state.AdapterJson(),
+                                               "the weights of policy and critic"));
   return model::CatchTorch("restoring the learner", [&]() -> absl::Status {
     c10::NoGradGuard no_grad;
     std::map<std::string, at::Tensor> missing;

@@ -23,7 +23,6 @@ namespace trainyard::worker {
 namespace {
 
 constexpr absl::Duration kCoordinatorTimeout = absl::Minutes(10);
-constexpr char kAdapterSection[] = "lora";  // of the manifest
 
 at::Device DeviceOf(const task::Assignment& assignment) {
   return assignment.gpus.empty() ? at::Device(at::kCPU) : at::Device(at::kCUDA, 0);
@@ -193,7 +192,8 @@ absl::Status TrainRun::RestoreFrom(const checkpoint::Loaded& loaded) {
     }
     Log().warn("numerics change from {} to {}", manifest.numerics_id, numerics_id);
   }
-  TY_RETURN_IF_ERROR(CheckAdapters(manifest));
+  TY_RETURN_IF_ERROR(model::CheckAdapterRecord(manifest.sections, AdapterSection(),
+                                               "the frozen weights of init_from"));
   TY_ASSIGN_OR_RETURN(state_, TrainStateOf(manifest));
   TY_RETURN_IF_ERROR(builder_->CheckCursor(state_.cursor));
   TY_RETURN_IF_ERROR(spike_guard_->Restore(state_.spike_guard));
@@ -210,16 +210,6 @@ absl::Status TrainRun::RestoreFrom(const checkpoint::Loaded& loaded) {
   optimizer.set_step_count(state_.updates);
   Log().info("restored step {} from {}", state_.step, loaded.candidate.directory);
   return absl::OkStatus();
-}
-
-absl::Status TrainRun::CheckAdapters(const checkpoint::Manifest& manifest) const {
-  const auto found = manifest.sections.find(kAdapterSection);
-  const Json stored = found == manifest.sections.end() ? Json() : *found;
-  const Json own = AdapterSection();
-  if (stored == own) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "the checkpoint's adapters are ", stored.dump(), ", this run's ", own.dump(),
-      ": rank, alpha, targets and the frozen weights of init_from must be those it began with"));
 }
 
 absl::Status TrainRun::AgreeOnStart() {
@@ -276,17 +266,12 @@ Json TrainRun::RunSections() const {
                    {"seed", job_.seed},
                    {"model_config", model::ConfigJson(model_.model.config,
                                                       model::ComputeTypeName(job_.dtype))}};
-  if (job_.lora.has_value()) sections[kAdapterSection] = AdapterSection();
+  if (job_.lora.has_value()) sections[model::kAdapterRecord] = AdapterSection();
   return sections;
 }
 
-// Null without adapters.
 Json TrainRun::AdapterSection() const {
-  if (!job_.lora.has_value()) return Json();
-  return {{"rank", job_.lora->rank},
-          {"alpha", job_.lora->alpha},
-          {"targets", job_.lora->targets},
-          {"base_xxh3", model_.base_digest}};
+  return model::AdapterRecord(job_.lora, model_.base_digest);
 }
 
 absl::StatusOr<model::ModelCard> TrainRun::MakeCard() {

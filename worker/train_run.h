@@ -62,7 +62,6 @@ class TrainRun {
   absl::Status RestoreFrom(const checkpoint::Loaded& loaded);
   absl::Status AgreeOnStart();
   absl::StatusOr<TrainOutcome> Train();
-  absl::Status CheckAdapters(const checkpoint::Manifest& manifest) const;
   absl::Status Publish();
   absl::StatusOr<model::Model> Trained();
   absl::StatusOr<task::Artifact> PublishModel(const model::Model& trained,
